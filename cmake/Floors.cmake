@@ -1,0 +1,15 @@
+# tap_floor(NAME SOURCES ... SEES ... PACKAGES ...): one floor of lib/ as an OBJECT library. A floor finds its own headers
+# and those of the floors named in SEES, and no others: a domain file that includes store.h does not compile.
+function(tap_floor name)
+	cmake_parse_arguments(F "" "" "SOURCES;SEES;PACKAGES" ${ARGN})
+	add_library(${name} OBJECT ${F_SOURCES})
+	target_include_directories(${name} PUBLIC ${CMAKE_CURRENT_SOURCE_DIR}/${name})
+	foreach(below IN LISTS F_SEES)
+		target_include_directories(${name} PUBLIC ${CMAKE_CURRENT_SOURCE_DIR}/${below})
+	endforeach()
+	foreach(package IN LISTS F_PACKAGES)
+		pkg_check_modules(PKG_${package} REQUIRED IMPORTED_TARGET ${package})
+		target_link_libraries(${name} PUBLIC PkgConfig::PKG_${package})
+	endforeach()
+	target_link_libraries(${name} PUBLIC Threads::Threads)
+endfunction()

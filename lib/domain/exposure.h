@@ -1,0 +1,49 @@
+/* exposure.h - what the house could lose, what a player has at stake, and the caps on both. Domain floor, pure state.
+ * The house's worst case on a cell is the sum of its payouts; on a column the sum over its cells (one path can sweep them
+ * all); on everything the sum over columns. All in micro-USD. Thread: one owner. Memory: exposure_new gives, exposure_free
+ * takes. Bound: GRID columns ahead plus those that wait for their settlement; see EXPOSURE_COLUMNS_MAX. */
+#ifndef TAP_EXPOSURE_H
+#define TAP_EXPOSURE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "attr.h"
+#include "bet.h"
+#include "money.h"
+
+enum { EXPOSURE_COLUMNS_MAX = 4096 };
+
+struct exposure_caps {
+	struct money player_column, player_open;
+	struct money cell, column, open;
+};
+
+enum exposure_verdict {
+	EXPOSURE_OK = 0,
+	EXPOSURE_PLAYER_LIMIT, /* limit_reached */
+	EXPOSURE_HOUSE_FULL    /* cell_closed */
+};
+
+struct exposure;
+MUST_CHECK int exposure_new(struct exposure **ret, const struct exposure_caps *caps);
+struct exposure *exposure_free(struct exposure *e);
+
+/* May the bet be taken? player_open is the player's stake open before it (the book knows it). Changes nothing. */
+enum exposure_verdict exposure_check(const struct exposure *e, const struct bet *bet, struct money player_open);
+/* The player's half and the house's half of the same question, for callers that must order them apart. */
+bool exposure_player_fits(const struct exposure *e, const struct bet *bet, struct money player_open);
+bool exposure_house_fits(const struct exposure *e, const struct bet *bet);
+/* Counts a bet that is in the book (at start: every open one). Negative errno when memory or columns run out. */
+MUST_CHECK int exposure_add(struct exposure *e, const struct bet *bet);
+/* Takes back an exposure_add whose transaction rolled back. */
+void exposure_undo(struct exposure *e, const struct bet *bet);
+/* Forgets a column once the book has decided it. */
+void exposure_drop_column(struct exposure *e, int64_t t0_s);
+/* Columns held that start before t0_s, oldest first; returns how many of at most max. */
+size_t exposure_columns_before(const struct exposure *e, int64_t t0_s, int64_t *out, size_t max);
+
+struct money exposure_open(const struct exposure *e);
+struct money exposure_column(const struct exposure *e, int64_t t0_s);
+
+#endif

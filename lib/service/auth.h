@@ -1,0 +1,69 @@
+/* auth.h - challenges, sessions, session keys; nonces and the rate limit at a bet's door. Service floor, on bus, sig, msg.
+ * Source of the message: EIP-4361 (https://eips.ethereum.org/EIPS/eip-4361). A challenge is kept by the SHA-256 of its text: a
+ * text that differs in a byte is an unknown one. Redis holds all of it: flushed, players sign in again.
+ * Thread: the bus' owner. Results: 0; AUTH_E_*; <0 Redis is not there. */
+#ifndef TAP_AUTH_H
+#define TAP_AUTH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "attr.h"
+#include "bet.h"
+#include "buf.h"
+#include "bus.h"
+#include "settings.h"
+#include "sig.h"
+#include "wallet.h"
+
+enum { AUTH_TOKEN_SIZE = 65, AUTH_TEXT_MAX = 2048, AUTH_CHALLENGE_S = 300, AUTH_SESSION_S = 86400 };
+enum {
+	AUTH_E_UNKNOWN = 1, /* no such challenge or session, or it is over */
+	AUTH_E_SIGNATURE,
+	AUTH_E_KEY_SIGNATURE_MISSING,
+	AUTH_E_KEY_IN_USE,
+	AUTH_E_SPENT
+};
+
+struct auth_session {
+	char token[AUTH_TOKEN_SIZE];
+	struct wallet wallet;
+	bool has_key;
+	struct wallet key;
+	int64_t expires_ms;
+};
+
+/* Makes and keeps a challenge; the text goes to *text. key NULL: none. */
+MUST_CHECK int auth_challenge(struct bus *bus, const struct settings *s, const struct wallet *wallet,
+		const struct wallet *key, int64_t now_ms, struct buf *text, int64_t *ret_expires_ms);
+
+/* Checks a signed challenge without spending it: AUTH_E_UNKNOWN, _SIGNATURE, _KEY_SIGNATURE_MISSING, _KEY_IN_USE.
+ * Fills wallet and key of *ret. key_sig NULL: none was given. */
+MUST_CHECK int auth_check(struct bus *bus, const char *text, size_t n, const struct sig *sig, const struct sig *key_sig,
+		struct auth_session *ret);
+/* Spends the challenge and makes the session, in one script: AUTH_E_SPENT, _KEY_IN_USE. After the account exists. */
+MUST_CHECK int auth_login(struct bus *bus, const char *text, size_t n, int64_t now_ms, struct auth_session *session);
+/* AUTH_E_UNKNOWN: no such session. */
+MUST_CHECK int auth_session(struct bus *bus, const char *token, int64_t now_ms, struct auth_session *ret);
+/* Ends it, with its key when no other session names it, and tells ws. */
+MUST_CHECK int auth_logout(struct bus *bus, const struct auth_session *session);
+struct hash auth_token_hash(const char *token);
+
+/* A bet's door, all in one script so that a pipeline of many is one round trip: may the signer sign for the wallet (itself, or
+ * a live session key of it); a place in the bucket (burst, refilled by rate a minute); the nonce is new. Reply: see below. */
+struct auth_door {
+	struct wallet wallet, signer;
+	uint8_t nonce[NONCE_SIZE];
+	bool spend; /* false: look at the nonce but do not spend it (the bet will be refused) */
+};
+enum auth_verdict {
+	AUTH_ADMITTED = 0,
+	AUTH_NOT_SIGNER = 1,   /* invalid_signature */
+	AUTH_RATE_LIMITED = 2, /* retry_after_s is set */
+	AUTH_NONCE_SPENT = 3   /* a replay, or replay_detected: the book knows */
+};
+MUST_CHECK int auth_door_add(struct bus *bus, const struct settings *s, const struct auth_door *door, int64_t now_ms);
+enum auth_verdict auth_door_verdict(const struct bus_reply *reply, int *ret_retry_after_s); /* BUS_ERROR: CHECK first */
+
+#endif

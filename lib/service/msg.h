@@ -1,0 +1,78 @@
+/* msg.h - every Redis key, channel and event, with its codec, declared once. Service floor, on bus and json.
+ * The events on the channels are the very frames that players get (CONTRACT 5), so ws passes them on without parsing them
+ * again; what is for ws alone has a type that begins with "internal:". Thread: any; buffers are the caller's. */
+#ifndef TAP_MSG_H
+#define TAP_MSG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "attr.h"
+#include "bet.h"
+#include "breaker.h"
+#include "buf.h"
+#include "bus.h"
+#include "grid.h"
+#include "hash.h"
+#include "ledger.h"
+#include "outcome.h"
+#include "settings.h"
+#include "tick.h"
+#include "wallet.h"
+
+/* channels */
+#define CHANNEL_PRICE    "prices:btc:usd"
+#define CHANNEL_GRID     "grid:btc:usd"
+#define CHANNEL_STATUS   "system:status"
+#define CHANNEL_OVERRIDE "circuit:override"
+/* keys */
+#define KEY_PRICE        "price:btc:usd"    /* newest price in cents, 1 h */
+#define KEY_HISTORY      "prices:btc:usd:ts" /* stream, id <t_ms>-0, field p: 7 days */
+#define KEY_STATUS       "status:btc:usd"   /* newest system:status event, 1 h: for who starts later */
+#define KEY_OVERRIDE     "override:btc:usd" /* open|close, expires */
+enum { KEY_MAX = 128 };
+/* `user:{wallet}:events`, `balance:{wallet}`, `seq:{wallet}`, `rate_limit:{wallet}`, `session_key:{address}` with the EIP-55
+ * form; `session:{token}`, `nonce:{uuid}`. Each writes into out and returns it. */
+char *key_user_events(char out[KEY_MAX], const struct wallet *w);
+char *key_balance(char out[KEY_MAX], const struct wallet *w);
+char *key_seq(char out[KEY_MAX], const struct wallet *w);
+char *key_rate_limit(char out[KEY_MAX], const struct wallet *w);
+char *key_session_key(char out[KEY_MAX], const struct wallet *address);
+char *key_session(char out[KEY_MAX], const char *token);
+char *key_nonce(char out[KEY_MAX], const uint8_t nonce[NONCE_SIZE]);
+/* The wallet of a `user:{wallet}:events` channel. */
+MUST_CHECK bool wallet_of_channel(struct wallet *ret, const char *channel);
+
+enum { MSG_GRID_MAX = 65536, MSG_EVENT_MAX = 1024 };
+
+/* public events: {"type":"price",...} */
+void msg_price(struct buf *out, const struct tick *t);
+MUST_CHECK bool msg_price_parse(struct tick *ret, const char *text, size_t n);
+void msg_grid(struct buf *out, const struct quote_grid *g);
+/* The members of the grid event without "type" and braces' end, for GET /grid: "...,\"constants\":{...}" is the caller's. */
+MUST_CHECK bool msg_grid_parse(struct quote_grid *ret, const char *text, size_t n);
+void msg_status(struct buf *out, enum feed_state feed, bool betting);
+MUST_CHECK bool msg_status_parse(enum feed_state *feed, bool *betting, const char *text, size_t n);
+void msg_constants(struct buf *out, const struct settings *s); /* the object alone: {"column_seconds":...} */
+void msg_hello(struct buf *out, const struct settings *s, int64_t now_ms);
+
+/* a player's events; balance and seq as in *a, the account after the event */
+void msg_bet_confirmed(struct buf *out, const struct account *a, const struct bet *b);
+void msg_bet_resolved(struct buf *out, const struct account *a, const struct bet *b);
+void msg_bet_failed(struct buf *out, const struct cell *cell, const uint8_t nonce[NONCE_SIZE], const char *code);
+void msg_balance(struct buf *out, const struct account *a, enum ledger_ref ref);
+void msg_auth_ok(struct buf *out, const struct wallet *w, int64_t seq, struct money balance);
+void msg_auth_failed(struct buf *out, const char *code);
+/* a session ended (logout, suspension): sockets that signed in with the token whose SHA-256 this is close with 4401 */
+void msg_session_ended(struct buf *out, const struct hash *token_hash);
+MUST_CHECK bool msg_session_ended_parse(struct hash *ret, const char *text, size_t n);
+/* The seq of a player's event; 0 when it carries none (bet:failed, internal:...). */
+int64_t msg_seq(const char *text, size_t n);
+
+/* Persist, then speak: after a commit. Adds to the bus' pipeline: balance:{wallet} and seq:{wallet} move forward to the account's (never
+ * back: two processes announce), and the event is published, in one script. event NULL: the cache alone. */
+MUST_CHECK int msg_announce(struct bus *bus, const struct account *a, const struct buf *event);
+/* bet:failed and internal events: no seq, no cache. */
+MUST_CHECK int msg_publish(struct bus *bus, const char *channel, const struct buf *event);
+
+#endif
