@@ -23,6 +23,7 @@ struct breaker {
 	enum feed_state feed;
 	enum breaker_override override;
 	bool seen_tick;
+	bool silent;           /* no tick for critical_ms, or none yet: even an override cannot allow bets */
 	int64_t last_tick_ms;  /* monotonic */
 	int64_t clean_from_ms; /* start of the present run without a gap */
 };

@@ -11,7 +11,7 @@
 #include "hash.h"
 #include "wallet.h"
 
-enum { SIG_SIZE = 65 };
+enum { SIG_SIZE = 65, SIG_TEXT_MAX = 8192 /* no request carries more */ };
 
 struct sig {
 	uint8_t b[SIG_SIZE]; /* r, s, v */
@@ -24,13 +24,15 @@ MUST_CHECK int sig_init(void);
 /* 0x and 130 hex digits: 0 or SIG_E_FORM. */
 MUST_CHECK int sig_parse(struct sig *ret, const char *text, size_t len);
 
-/* Keccak-256 of "\x19Ethereum Signed Message:\n" || decimal length || text. */
+/* Keccak-256 of "\x19Ethereum Signed Message:\n" || decimal length || text, of at most SIG_TEXT_MAX bytes. */
 struct hash sig_message_hash(const char *text, size_t len);
 
-/* The signer's address: 0, or SIG_E_INVALID for r or s out of range, high s, v other than 0, 1, 27, 28, or no such point. */
+/* The signer's address: 0, or SIG_E_INVALID for r or s out of range, high s, v other than 0, 1, 27, 28, no such point,
+ * or a text longer than SIG_TEXT_MAX. */
 MUST_CHECK int sig_recover(struct wallet *ret, const struct sig *sig, const char *text, size_t len);
 
-/* For tools, tests and the load generator: signs with a 32 byte secret key, v 27 or 28; and the key's address. */
+/* For tools, tests and the load generator: signs with a 32 byte secret key, v 27 or 28; and the key's address.
+ * 0, or SIG_E_INVALID for a key out of range. */
 MUST_CHECK int sig_sign(struct sig *ret, const uint8_t secret[32], const char *text, size_t len);
 MUST_CHECK int sig_address(struct wallet *ret, const uint8_t secret[32]);
 

@@ -48,8 +48,8 @@ enum { MSG_GRID_MAX = 65536, MSG_EVENT_MAX = 1024 };
 /* public events: {"type":"price",...} */
 void msg_price(struct buf *out, const struct tick *t);
 MUST_CHECK bool msg_price_parse(struct tick *ret, const char *text, size_t n);
+/* GET /grid is this frame with `constants` as a further member. */
 void msg_grid(struct buf *out, const struct quote_grid *g);
-/* The members of the grid event without "type" and braces' end, for GET /grid: "...,\"constants\":{...}" is the caller's. */
 MUST_CHECK bool msg_grid_parse(struct quote_grid *ret, const char *text, size_t n);
 void msg_status(struct buf *out, enum feed_state feed, bool betting);
 MUST_CHECK bool msg_status_parse(enum feed_state *feed, bool *betting, const char *text, size_t n);
@@ -64,6 +64,7 @@ void msg_balance(struct buf *out, const struct account *a, enum ledger_ref ref);
 void msg_auth_ok(struct buf *out, const struct wallet *w, int64_t seq, struct money balance);
 void msg_auth_failed(struct buf *out, const char *code);
 /* a session ended (logout, suspension): sockets that signed in with the token whose SHA-256 this is close with 4401 */
+#define MSG_SESSION_ENDED "internal:session_ended"
 void msg_session_ended(struct buf *out, const struct hash *token_hash);
 MUST_CHECK bool msg_session_ended_parse(struct hash *ret, const char *text, size_t n);
 /* The seq of a player's event; 0 when it carries none (bet:failed, internal:...). */
@@ -72,7 +73,7 @@ int64_t msg_seq(const char *text, size_t n);
 /* Persist, then speak: after a commit. Adds to the bus' pipeline: balance:{wallet} and seq:{wallet} move forward to the account's (never
  * back: two processes announce), and the event is published, in one script. event NULL: the cache alone. */
 MUST_CHECK int msg_announce(struct bus *bus, const struct account *a, const struct buf *event);
-/* bet:failed and internal events: no seq, no cache. */
+/* bet:failed and internal events: no seq, no cache. Adds to the bus' pipeline too: the caller flushes. */
 MUST_CHECK int msg_publish(struct bus *bus, const char *channel, const struct buf *event);
 
 #endif
