@@ -215,8 +215,10 @@ int resolver_checkpoint(struct resolver *r)
 	struct store *db = week_store(r->book);
 	struct store_stats stats;
 	int x = 0;
-	if (store_checkpointer(db))
+	if (store_checkpointer(db)) {
 		x = store_checkpoint(db, CHECKPOINT_PAGES);
+		store_checkpointer_leave(db); /* the api's, as soon as it is there */
+	}
 	store_stats(db, &stats);
 	(void) pthread_mutex_lock(&r->lock);
 	r->stats.store = stats;
