@@ -14,7 +14,7 @@
 
 enum { EXPOSURE_COLUMNS_MAX = 4096 };
 
-struct exposure_caps {
+struct exposure_caps { /* each a sum that may be reached, not passed */
 	struct money player_column, player_open;
 	struct money cell, column, open;
 };

@@ -22,7 +22,7 @@ double owens_t(double h, double a);
  * sigma per sqrt(year); prices in one unit, positive; 0 <= t1 < t2. */
 double touch_probability(double s, double sigma_annual, double low, double high, double t1_s, double t2_s);
 
-/* The same for a path watched each tick_s seconds: bounds shifted inward, as DESIGN 7. */
+/* The same for a path watched each tick_s seconds: bounds shifted inward, to the middle where they would cross. */
 double touch_probability_ticks(double s, double sigma_annual, double low, double high, double t1_s, double t2_s,
 		double tick_s);
 

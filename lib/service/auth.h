@@ -56,14 +56,17 @@ struct auth_door {
 	struct wallet wallet, signer;
 	uint8_t nonce[NONCE_SIZE];
 	bool spend; /* false: look at the nonce but do not spend it (the bet will be refused) */
+	struct hash tag; /* of the message and of the process that spends: the nonce is kept with it */
 };
 enum auth_verdict {
 	AUTH_ADMITTED = 0,
 	AUTH_NOT_SIGNER = 1,   /* invalid_signature */
 	AUTH_RATE_LIMITED = 2, /* retry_after_s is set */
-	AUTH_NONCE_SPENT = 3   /* a replay, or replay_detected: the book knows */
+	AUTH_NONCE_SPENT = 3,  /* a replay, or replay_detected: the book knows */
+	AUTH_NONCE_OURS = 4    /* spent under this very tag: unless that was decided (the spender knows), it counts as new, so
+	                        * that a trip whose answer was lost spends nothing */
 };
-MUST_CHECK int auth_door_add(struct bus *bus, const struct settings *s, const struct auth_door *door, int64_t now_ms);
-enum auth_verdict auth_door_verdict(const struct bus_reply *reply, int *ret_retry_after_s); /* BUS_ERROR: CHECK first */
+MUST_CHECK int auth_door_add(struct bus *bus, const struct settings *s, const struct auth_door *door);
+enum auth_verdict auth_door_verdict(const struct bus_reply *reply, int *ret_retry_after_s); /* look for BUS_ERROR first */
 
 #endif

@@ -17,9 +17,13 @@
 #include "store.h"
 #include "ulid.h"
 
-enum { BOOK_E_ABSENT = 1, BOOK_E_EXISTS };
+enum { BOOK_E_ABSENT = 1, BOOK_E_EXISTS, BOOK_E_DECIDED };
 
-/* ledger_row: the BET row that ledger_stake made in this transaction. EXISTS: (t0, low, user) is taken. */
+/* ledger_row: the BET row that ledger_stake made in this transaction. EXISTS: (t0, low, user) is taken; the transaction lives,
+ * but then holds that BET row without its bet: roll back, or ask book_bet first and hold the gate. DECIDED: a column of this
+ * start or a later one is recorded (the clock was set back): the caller's column_closed. Both are found before ledger_stake by
+ * book_may_put. */
+MUST_CHECK int book_may_put(struct store *db, int64_t user, const struct cell *cell);
 MUST_CHECK int book_put_bet(struct store *db, const struct bet *bet, int64_t ledger_row);
 MUST_CHECK int book_bet(struct store *db, int64_t user, const struct cell *cell, struct bet *ret);
 /* high_cents is low + row_cents: the caller's rules. ABSENT also when the id's parts name no such bet. */

@@ -17,6 +17,8 @@
 
 #include "attr.h"
 #include "bet.h"
+#include "buf.h"
+#include "bus.h"
 #include "grid.h"
 #include "ledger.h"
 #include "settings.h"
@@ -42,6 +44,7 @@ enum intake_result {
 	INTAKE_UNAVAILABLE,     /* Redis or the disk is not there: nothing was done */
 	INTAKE_UNKNOWN          /* it cannot be told whether it was done */
 };
+const char *intake_code(enum intake_result r); /* the contract's code; "" for the two that are no refusal */
 
 struct intake_tap {
 	/* the caller's */
@@ -102,8 +105,8 @@ struct intake_stats {
 	struct store_stats store;
 	int64_t wal_bytes;
 	struct money open_exposure;
-	bool redis_up;
-	int64_t last_commit_ms;
+	bool redis_up, disk_full;
+	int64_t last_commit_ms; /* monotonic; 0: none yet */
 };
 void intake_stats(struct intake *in, struct intake_stats *ret);
 

@@ -1,0 +1,41 @@
+# Thin on purpose: each target is a script that can be read and run by itself.
+.PHONY: help run test bench build install format check clean
+
+help:
+	@echo 'make run      build and start the whole product here (PORT=8000, FEED=live for the real venues)'
+	@echo 'make test     build and run every test; the last line is "N passed, N failed"'
+	@echo 'make bench    measure: JSON with bets per second, cost per bet, and the floors'
+	@echo 'make install  binaries, units and the page: DESTDIR=, /opt/tap-trading/releases/VERSION, and current names it'
+	@echo 'make format   lay out the C sources by .clang-format'
+	@echo 'make check    static analysis by .clang-tidy, and the systemd units'
+	@echo 'make clean    remove build/ (state under var/ stays)'
+
+run:
+	@exec scripts/run
+
+test:
+	@exec tests/run
+
+bench:
+	@scripts/deps run
+	@exec scripts/bench
+
+build:
+	@scripts/deps run
+	@cmake --preset release
+	@cmake --build --preset release
+
+VERSION := $(shell sed -n 's/^project(.* VERSION \([0-9.]*\).*/\1/p' CMakeLists.txt)
+PREFIX ?= /opt/tap-trading/releases/$(VERSION)
+install: build
+	DESTDIR="$(DESTDIR)" cmake --install build/release --prefix "$(PREFIX)"
+
+format:
+	@scripts/deps check
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+check:
+	@exec scripts/check
+
+clean:
+	rm -rf build

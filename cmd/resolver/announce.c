@@ -1,0 +1,173 @@
+#include "announce.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "buf.h"
+#include "clk.h"
+#include "err.h"
+#include "msg.h"
+
+struct announcer {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	struct settled_bet *ring;
+	size_t first, n;
+	bool stopping;
+	int64_t stop_by_ms; /* monotonic */
+	struct announcer_stats stats;
+	/* the thread's own */
+	pthread_t thread;
+	bool running;
+	struct bus *bus;
+	struct settled_bet batch[ANNOUNCE_BATCH];
+	size_t n_batch;
+};
+
+void announcer_put(struct announcer *a, const struct settled_bet *bet)
+{
+	(void) pthread_mutex_lock(&a->lock);
+	if (a->n == ANNOUNCE_MAX) {
+		a->first = (a->first + 1) % ANNOUNCE_MAX;
+		a->n--;
+		a->stats.dropped++;
+	}
+	a->ring[(a->first + a->n++) % ANNOUNCE_MAX] = *bet;
+	(void) pthread_cond_signal(&a->changed);
+	(void) pthread_mutex_unlock(&a->lock);
+}
+
+static int tell_one(struct announcer *a, const struct settled_bet *sb)
+{
+	struct buf event = BUF_INIT(MSG_EVENT_MAX);
+	msg_bet_resolved(&event, &sb->account, &sb->bet);
+	int r = event.failed ? -ENOMEM : msg_announce(a->bus, &sb->account, &event);
+	buf_free(&event);
+	return r;
+}
+
+static int tell_batch(struct announcer *a)
+{
+	for (size_t i = 0; i < a->n_batch; i++) {
+		int r = tell_one(a, &a->batch[i]);
+		if (r < 0)
+			return r;
+	}
+	int r = bus_flush(a->bus);
+	if (r < 0)
+		return r;
+	/* A script that Redis refuses (it is loading, or out of memory) has announced nothing: the batch goes again. */
+	for (size_t i = 0; i < bus_replies(a->bus); i++)
+		if (bus_kind(bus_reply(a->bus, i)) == BUS_ERROR)
+			return -EAGAIN;
+	return 0;
+}
+
+static void wait_until(struct announcer *a, int64_t mono_ms)
+{
+	struct timespec ts = { .tv_sec = mono_ms / 1000, .tv_nsec = (mono_ms % 1000) * 1000000 };
+	(void) pthread_cond_timedwait(&a->changed, &a->lock, &ts);
+}
+
+/* With the lock: the next batch, once the last one is out. False: it is time to end. */
+static bool next_batch(struct announcer *a)
+{
+	while (a->n_batch == 0 && a->n == 0 && !a->stopping)
+		(void) pthread_cond_wait(&a->changed, &a->lock);
+	if (a->stopping && ((a->n == 0 && a->n_batch == 0) || clk_mono_ms() >= a->stop_by_ms))
+		return false;
+	while (a->n_batch < ANNOUNCE_BATCH && a->n) {
+		a->batch[a->n_batch++] = a->ring[a->first];
+		a->first = (a->first + 1) % ANNOUNCE_MAX;
+		a->n--;
+	}
+	return true;
+}
+
+static void *announcer_run(void *u)
+{
+	struct announcer *a = u;
+	(void) pthread_mutex_lock(&a->lock);
+	while (next_batch(a)) {
+		(void) pthread_mutex_unlock(&a->lock);
+		int r = tell_batch(a);
+		err_clear();
+		(void) pthread_mutex_lock(&a->lock);
+		a->stats.up = r == 0;
+		if (r == 0) {
+			a->stats.told += a->n_batch;
+			a->n_batch = 0;
+		} else {
+			int64_t again_ms = clk_mono_ms() + ANNOUNCE_RETRY_MS;
+			while (clk_mono_ms() < again_ms && !(a->stopping && clk_mono_ms() >= a->stop_by_ms))
+				wait_until(a, again_ms);
+		}
+	}
+	(void) pthread_mutex_unlock(&a->lock);
+	return NULL;
+}
+
+void announcer_stats(struct announcer *a, struct announcer_stats *ret)
+{
+	(void) pthread_mutex_lock(&a->lock);
+	*ret = a->stats;
+	ret->waiting = (int64_t) (a->n + a->n_batch);
+	(void) pthread_mutex_unlock(&a->lock);
+}
+
+static int announcer_setup(struct announcer *a, const struct bus_conf *bus)
+{
+	pthread_condattr_t attr;
+	(void) pthread_mutex_init(&a->lock, NULL);
+	(void) pthread_condattr_init(&attr);
+	(void) pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	(void) pthread_cond_init(&a->changed, &attr);
+	(void) pthread_condattr_destroy(&attr);
+	a->ring = calloc(ANNOUNCE_MAX, sizeof *a->ring);
+	if (!a->ring)
+		return -ENOMEM;
+	int r = bus_open(&a->bus, bus);
+	if (r < 0)
+		return err_trace(r);
+	r = pthread_create(&a->thread, NULL, announcer_run, a);
+	if (r != 0)
+		return err_say(-r, "the announcer's thread");
+	a->running = true;
+	return 0;
+}
+
+int announcer_start(struct announcer **ret, const struct bus_conf *bus)
+{
+	struct announcer *a = calloc(1, sizeof *a);
+	if (!a)
+		return -ENOMEM;
+	int r = announcer_setup(a, bus);
+	if (r < 0) {
+		announcer_stop(a);
+		return r;
+	}
+	*ret = a;
+	return 0;
+}
+
+struct announcer *announcer_stop(struct announcer *a)
+{
+	if (!a)
+		return NULL;
+	if (a->running) {
+		(void) pthread_mutex_lock(&a->lock);
+		a->stopping = true;
+		a->stop_by_ms = clk_mono_ms() + ANNOUNCE_DRAIN_MS;
+		(void) pthread_cond_broadcast(&a->changed);
+		(void) pthread_mutex_unlock(&a->lock);
+		(void) pthread_join(a->thread, NULL);
+	}
+	bus_close(a->bus);
+	free(a->ring);
+	(void) pthread_cond_destroy(&a->changed);
+	(void) pthread_mutex_destroy(&a->lock);
+	free(a);
+	return NULL;
+}

@@ -1,0 +1,337 @@
+#include "auth.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "check.h"
+#include "clk.h"
+#include "err.h"
+#include "hex.h"
+#include "msg.h"
+#include "rnd.h"
+
+enum { TOKEN_BYTES = 32, NONCE_TEXT_BYTES = 16, NUMBER_SIZE = 24 };
+
+/* What a wallet shows to its owner; one line, as EIP-4361 wants it. */
+static const char statement[] = "Sign in to BTC Tap Trading. This costs nothing and moves no money.";
+
+/* Spends the challenge and makes the session. KEYS challenge, session [, session key, its sessions];
+ * ARGV wallet, token, expires_ms, key. A key's sessions stand in a sorted set by their end: it dies with the last. */
+static struct bus_script login_script = { .lua =
+	"if redis.call('EXISTS', KEYS[1]) == 0 then return 'spent' end\n"
+	"if KEYS[3] then\n"
+	"  local serves = redis.call('GET', KEYS[3])\n"
+	"  if serves and serves ~= ARGV[1] then return 'in_use' end\n"
+	"end\n"
+	"redis.call('DEL', KEYS[1])\n"
+	"redis.call('HSET', KEYS[2], 'wallet', ARGV[1], 'key', ARGV[4], 'expires_at', ARGV[3])\n"
+	"redis.call('PEXPIREAT', KEYS[2], ARGV[3])\n"
+	"if KEYS[3] then\n"
+	"  redis.call('ZADD', KEYS[4], ARGV[3], ARGV[2])\n"
+	"  local last = redis.call('ZREVRANGE', KEYS[4], 0, 0, 'WITHSCORES')\n"
+	"  redis.call('SET', KEYS[3], ARGV[1])\n"
+	"  redis.call('PEXPIREAT', KEYS[3], last[2])\n"
+	"  redis.call('PEXPIREAT', KEYS[4], last[2])\n"
+	"end\n"
+	"return 'ok'\n" };
+
+/* KEYS session [, session key, its sessions]; ARGV wallet, token, channel, event. */
+static struct bus_script logout_script = { .lua =
+	"if redis.call('DEL', KEYS[1]) == 0 then return 'unknown' end\n"
+	"if KEYS[2] then\n"
+	"  local t = redis.call('TIME')\n"
+	"  redis.call('ZREM', KEYS[3], ARGV[2])\n"
+	"  redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', t[1] * 1000 + math.floor(t[2] / 1000))\n"
+	"  local last = redis.call('ZREVRANGE', KEYS[3], 0, 0, 'WITHSCORES')\n"
+	"  if last[2] then\n"
+	"    redis.call('PEXPIREAT', KEYS[2], last[2])\n"
+	"    redis.call('PEXPIREAT', KEYS[3], last[2])\n"
+	"  elseif redis.call('GET', KEYS[2]) == ARGV[1] then\n"
+	"    redis.call('DEL', KEYS[2])\n"
+	"  end\n"
+	"end\n"
+	"redis.call('PUBLISH', ARGV[3], ARGV[4])\n"
+	"return 'ok'\n" };
+
+/* KEYS session key of the signer, rate limit, nonce; ARGV 1 when the signer is the wallet, wallet, step (us a bet), burst,
+ * 1 to spend, tag. The bucket is kept as the moment at which it will be full again (GCRA), so that it is one number. */
+static struct bus_script door_script = { .lua =
+	"if ARGV[1] ~= '1' and redis.call('GET', KEYS[1]) ~= ARGV[2] then return {1, 0} end\n"
+	"local t = redis.call('TIME')\n"
+	"local now = t[1] * 1000000 + t[2]\n"
+	"local step = tonumber(ARGV[3])\n"
+	"local room = step * tonumber(ARGV[4])\n"
+	"local full = tonumber(redis.call('GET', KEYS[2]) or now)\n"
+	"if full < now then full = now elseif full > now + room then full = now + room end\n"
+	"full = full + step\n"
+	"if full > now + room then return {2, math.ceil((full - now - room) / 1000000)} end\n"
+	"redis.call('SET', KEYS[2], string.format('%.0f', full), 'PX', math.ceil((full - now) / 1000) + 1)\n"
+	"local seen\n"
+	"if ARGV[5] == '1' then\n"
+	"  seen = redis.call('SET', KEYS[3], ARGV[6], 'NX', 'EX', 90, 'GET')\n"
+	"else\n"
+	"  seen = redis.call('GET', KEYS[3])\n"
+	"end\n"
+	"if not seen then return {0, 0} end\n"
+	"if seen == ARGV[6] then return {4, 0} end\n"
+	"return {3, 0}\n" };
+
+static struct bus_arg arg_of(const char *text)
+{
+	return (struct bus_arg){ .p = text, .n = strlen(text) };
+}
+
+/* `challenge:{SHA-256 of its text}` -> "wallet key" or "wallet". */
+static char *key_challenge(char out[KEY_MAX], const char *text, size_t n)
+{
+	char hex[2 * HASH_SIZE + 1];
+	struct hash h = sha256_of(text, n);
+	hex_encode(hex, h.b, HASH_SIZE);
+	(void) snprintf(out, KEY_MAX, "challenge:%s", hex);
+	return out;
+}
+
+/* `session_key_sessions:{address}`: which sessions name the key, by their end. */
+static char *key_sessions_of(char out[KEY_MAX], const struct wallet *address)
+{
+	char text[WALLET_TEXT_SIZE];
+	wallet_format(text, address);
+	(void) snprintf(out, KEY_MAX, "session_key_sessions:%s", text);
+	return out;
+}
+
+static bool token_well_formed(const char *token)
+{
+	uint8_t bytes[TOKEN_BYTES];
+	return token && strlen(token) == (size_t) 2 * TOKEN_BYTES && hex_decode(bytes, sizeof bytes, token);
+}
+
+struct hash auth_token_hash(const char *token)
+{
+	return sha256_of(token, strlen(token));
+}
+
+/* The text of EIP-4361, by its ABNF. */
+static void challenge_text(struct buf *out, const struct settings *s, const struct wallet *wallet, const struct wallet *key,
+		int64_t now_ms, int64_t expires_ms)
+{
+	uint8_t nonce[NONCE_TEXT_BYTES];
+	char nonce_hex[2 * NONCE_TEXT_BYTES + 1], who[WALLET_TEXT_SIZE], issued[CLK_RFC3339_SIZE], ends[CLK_RFC3339_SIZE];
+	rnd_bytes(nonce, sizeof nonce);
+	hex_encode(nonce_hex, nonce, sizeof nonce);
+	wallet_format(who, wallet);
+	clk_rfc3339(issued, now_ms);
+	clk_rfc3339(ends, expires_ms);
+	buf_printf(out, "%s wants you to sign in with your Ethereum account:\n%s\n\n%s\n\n", settings_domain(s), who, statement);
+	buf_printf(out, "URI: %s\nVersion: 1\nChain ID: %lld\nNonce: %s\nIssued At: %s\nExpiration Time: %s",
+			s->public_origin.v, (long long) s->chain_id, nonce_hex, issued, ends);
+	if (key) {
+		char key_text[WALLET_TEXT_SIZE];
+		wallet_format(key_text, key);
+		buf_printf(out, "\nResources:\n- urn:tap-trading:session-key:%s", key_text);
+	}
+}
+
+int auth_challenge(struct bus *bus, const struct settings *s, const struct wallet *wallet, const struct wallet *key,
+		int64_t now_ms, struct buf *text, int64_t *ret_expires_ms)
+{
+	int64_t expires_ms = now_ms + (int64_t) AUTH_CHALLENGE_S * 1000;
+	char at[KEY_MAX], value[2 * WALLET_TEXT_SIZE + 1], key_text[WALLET_TEXT_SIZE] = "", who[WALLET_TEXT_SIZE];
+	const struct bus_reply *reply;
+
+	buf_clear(text);
+	challenge_text(text, s, wallet, key, now_ms, expires_ms);
+	if (text->failed)
+		return err_say(-ENOMEM, "no room for a challenge");
+	wallet_format(who, wallet);
+	if (key)
+		wallet_format(key_text, key);
+	(void) snprintf(value, sizeof value, "%s%s%s", who, key ? " " : "", key_text);
+	int r = bus_command(bus, &reply, "SET %s %s EX %d", key_challenge(at, text->p, text->n), value, (int) AUTH_CHALLENGE_S);
+	if (r < 0)
+		return err_trace(r);
+	if (bus_kind(reply) == BUS_ERROR)
+		return err_say(-EIO, "challenge not kept: %s", bus_text(reply, NULL));
+	*ret_expires_ms = expires_ms;
+	return 0;
+}
+
+/* "wallet" or "wallet key". */
+static bool read_challenge(struct auth_session *ret, const char *value, size_t n)
+{
+	size_t one = WALLET_TEXT_SIZE - 1;
+	if (n != one && n != 2 * one + 1)
+		return false;
+	if (!wallet_parse(&ret->wallet, value, one))
+		return false;
+	ret->has_key = n > one;
+	return !ret->has_key || wallet_parse(&ret->key, value + one + 1, one);
+}
+
+static bool signed_by(const struct wallet *who, const struct sig *sig, const char *text, size_t n)
+{
+	struct wallet signer;
+	return sig_recover(&signer, sig, text, n) == 0 && wallet_eq(&signer, who);
+}
+
+/* 0 when the key serves nobody or this wallet. */
+static int check_key_free(struct bus *bus, const struct auth_session *s)
+{
+	char at[KEY_MAX], who[WALLET_TEXT_SIZE];
+	const struct bus_reply *reply;
+	int r = bus_command(bus, &reply, "GET %s", key_session_key(at, &s->key));
+	if (r < 0)
+		return err_trace(r);
+	if (bus_kind(reply) == BUS_ERROR)
+		return err_say(-EIO, "session key not read: %s", bus_text(reply, NULL));
+	wallet_format(who, &s->wallet);
+	if (bus_kind(reply) == BUS_TEXT && strcmp(bus_text(reply, NULL), who) != 0)
+		return AUTH_E_KEY_IN_USE;
+	return 0;
+}
+
+int auth_check(struct bus *bus, const char *text, size_t n, const struct sig *sig, const struct sig *key_sig,
+		struct auth_session *ret)
+{
+	char at[KEY_MAX];
+	const struct bus_reply *reply;
+	struct auth_session found = { .has_key = false };
+	size_t len;
+
+	int r = bus_command(bus, &reply, "GET %s", key_challenge(at, text, n));
+	if (r < 0)
+		return err_trace(r);
+	if (bus_kind(reply) == BUS_ERROR)
+		return err_say(-EIO, "challenge not read: %s", bus_text(reply, NULL));
+	const char *value = bus_text(reply, &len);
+	if (bus_kind(reply) != BUS_TEXT || !read_challenge(&found, value, len))
+		return AUTH_E_UNKNOWN;
+	if (found.has_key && !key_sig)
+		return AUTH_E_KEY_SIGNATURE_MISSING;
+	if (!signed_by(&found.wallet, sig, text, n))
+		return AUTH_E_SIGNATURE;
+	if (found.has_key) {
+		if (!signed_by(&found.key, key_sig, text, n))
+			return AUTH_E_SIGNATURE;
+		r = check_key_free(bus, &found);
+		if (r != 0)
+			return r;
+	}
+	*ret = found;
+	return 0;
+}
+
+int auth_login(struct bus *bus, const char *text, size_t n, int64_t now_ms, struct auth_session *session)
+{
+	char keys[4][KEY_MAX], who[WALLET_TEXT_SIZE], key_text[WALLET_TEXT_SIZE] = "", ends[NUMBER_SIZE];
+	uint8_t token[TOKEN_BYTES];
+
+	rnd_bytes(token, sizeof token);
+	hex_encode(session->token, token, sizeof token);
+	session->expires_ms = now_ms + (int64_t) AUTH_SESSION_S * 1000;
+	wallet_format(who, &session->wallet);
+	(void) snprintf(ends, sizeof ends, "%lld", (long long) session->expires_ms);
+	struct bus_arg key_args[4] = { arg_of(key_challenge(keys[0], text, n)), arg_of(key_session(keys[1], session->token)) };
+	if (session->has_key) {
+		wallet_format(key_text, &session->key);
+		key_args[2] = arg_of(key_session_key(keys[2], &session->key));
+		key_args[3] = arg_of(key_sessions_of(keys[3], &session->key));
+	}
+	struct bus_arg args[] = { arg_of(who), arg_of(session->token), arg_of(ends), arg_of(key_text) };
+	int r = bus_add_script(bus, &login_script, key_args, session->has_key ? 4 : 2, args, ARRAY_LEN(args));
+	if (r == 0)
+		r = bus_flush(bus);
+	if (r < 0)
+		return err_trace(r);
+	const struct bus_reply *reply = bus_reply(bus, 0);
+	const char *said = bus_text(reply, NULL);
+	if (bus_kind(reply) == BUS_ERROR)
+		return err_say(-EIO, "session not kept: %s", said);
+	if (strcmp(said, "spent") == 0)
+		return AUTH_E_SPENT;
+	if (strcmp(said, "in_use") == 0)
+		return AUTH_E_KEY_IN_USE;
+	return 0;
+}
+
+int auth_session(struct bus *bus, const char *token, int64_t now_ms, struct auth_session *ret)
+{
+	char at[KEY_MAX];
+	const struct bus_reply *reply;
+	struct auth_session found = { .has_key = false };
+	size_t wallet_n, key_n;
+
+	if (!token_well_formed(token))
+		return AUTH_E_UNKNOWN;
+	int r = bus_command(bus, &reply, "HMGET %s wallet key expires_at", key_session(at, token));
+	if (r < 0)
+		return err_trace(r);
+	if (bus_kind(reply) == BUS_ERROR)
+		return err_say(-EIO, "session not read: %s", bus_text(reply, NULL));
+	if (bus_count(reply) != 3 || bus_kind(bus_at(reply, 0)) != BUS_TEXT)
+		return AUTH_E_UNKNOWN;
+	const char *who = bus_text(bus_at(reply, 0), &wallet_n);
+	const char *key = bus_text(bus_at(reply, 1), &key_n);
+	found.expires_ms = bus_int(bus_at(reply, 2));
+	found.has_key = key_n > 0;
+	if (!wallet_parse(&found.wallet, who, wallet_n) || (found.has_key && !wallet_parse(&found.key, key, key_n)))
+		return err_say(-EIO, "a session in Redis is not what was written");
+	if (found.expires_ms <= now_ms)
+		return AUTH_E_UNKNOWN;
+	(void) snprintf(found.token, sizeof found.token, "%s", token);
+	*ret = found;
+	return 0;
+}
+
+int auth_logout(struct bus *bus, const struct auth_session *session)
+{
+	char keys[3][KEY_MAX], channel[KEY_MAX], who[WALLET_TEXT_SIZE];
+	_cleanup_(buf_free) struct buf event = BUF_INIT(MSG_EVENT_MAX);
+	struct hash h = auth_token_hash(session->token);
+
+	msg_session_ended(&event, &h);
+	if (event.failed)
+		return -ENOMEM;
+	wallet_format(who, &session->wallet);
+	struct bus_arg key_args[3] = { arg_of(key_session(keys[0], session->token)) };
+	if (session->has_key) {
+		key_args[1] = arg_of(key_session_key(keys[1], &session->key));
+		key_args[2] = arg_of(key_sessions_of(keys[2], &session->key));
+	}
+	struct bus_arg args[] = { arg_of(who), arg_of(session->token), arg_of(key_user_events(channel, &session->wallet)),
+		{ .p = event.p, .n = event.n } };
+	int r = bus_add_script(bus, &logout_script, key_args, session->has_key ? 3 : 1, args, ARRAY_LEN(args));
+	if (r == 0)
+		r = bus_flush(bus);
+	if (r < 0)
+		return err_trace(r);
+	const struct bus_reply *reply = bus_reply(bus, 0);
+	if (bus_kind(reply) == BUS_ERROR)
+		return err_say(-EIO, "session not ended: %s", bus_text(reply, NULL));
+	return strcmp(bus_text(reply, NULL), "ok") == 0 ? 0 : AUTH_E_UNKNOWN;
+}
+
+int auth_door_add(struct bus *bus, const struct settings *s, const struct auth_door *door)
+{
+	char keys[3][KEY_MAX], who[WALLET_TEXT_SIZE], step[NUMBER_SIZE], burst[NUMBER_SIZE], tag[NONCE_SIZE * 2 + 1];
+	int64_t step_us = (int64_t) 60000000 / s->bet_rate_per_minute;
+
+	wallet_format(who, &door->wallet);
+	hex_encode(tag, door->tag.b, NONCE_SIZE);
+	(void) snprintf(step, sizeof step, "%lld", (long long) step_us);
+	(void) snprintf(burst, sizeof burst, "%lld", (long long) s->bet_burst);
+	struct bus_arg key_args[] = { arg_of(key_session_key(keys[0], &door->signer)),
+		arg_of(key_rate_limit(keys[1], &door->wallet)), arg_of(key_nonce(keys[2], door->nonce)) };
+	struct bus_arg args[] = { arg_of(wallet_eq(&door->wallet, &door->signer) ? "1" : "0"), arg_of(who), arg_of(step),
+		arg_of(burst), arg_of(door->spend ? "1" : "0"), arg_of(tag) };
+	return bus_add_script(bus, &door_script, key_args, ARRAY_LEN(key_args), args, ARRAY_LEN(args));
+}
+
+enum auth_verdict auth_door_verdict(const struct bus_reply *reply, int *ret_retry_after_s)
+{
+	CHECK(bus_kind(reply) == BUS_ARRAY && bus_count(reply) == 2);
+	int64_t retry_s = bus_int(bus_at(reply, 1));
+	*ret_retry_after_s = retry_s > 0 ? (int) retry_s : 1;
+	return (enum auth_verdict) bus_int(bus_at(reply, 0));
+}

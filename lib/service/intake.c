@@ -1,0 +1,295 @@
+#include "intake.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "check.h"
+#include "clk.h"
+#include "err.h"
+#include "intake_impl.h"
+#include "rnd.h"
+
+static const char *const codes[] = {
+	[INTAKE_CONFIRMED] = "",
+	[INTAKE_REPLAYED] = "",
+	[INTAKE_NOT_SIGNER] = "invalid_signature",
+	[INTAKE_RATE_LIMITED] = "rate_limited",
+	[INTAKE_REPLAY_DETECTED] = "replay_detected",
+	[INTAKE_FEED_STALE] = "price_feed_stale",
+	[INTAKE_BEYOND_GRID] = "invalid_cell",
+	[INTAKE_COLUMN_CLOSED] = "column_closed",
+	[INTAKE_QUOTE_CHANGED] = "quote_changed",
+	[INTAKE_BET_EXISTS] = "bet_exists",
+	[INTAKE_LIMIT_REACHED] = "limit_reached",
+	[INTAKE_CELL_CLOSED] = "cell_closed",
+	[INTAKE_SUSPENDED] = "account_suspended",
+	[INTAKE_NO_FUNDS] = "insufficient_funds",
+	[INTAKE_OVERLOADED] = "overloaded",
+	[INTAKE_UNAVAILABLE] = "unavailable",
+	[INTAKE_UNKNOWN] = "outcome_unknown",
+};
+
+const char *intake_code(enum intake_result r)
+{
+	CHECK((size_t) r < ARRAY_LEN(codes));
+	return codes[r];
+}
+
+void tap_list_init(struct tap_list *l)
+{
+	*l = (struct tap_list){ .tail = &l->head };
+}
+
+void tap_list_push(struct tap_list *l, struct intake_tap *t)
+{
+	t->next = NULL;
+	*l->tail = t;
+	l->tail = &t->next;
+	l->n++;
+}
+
+void tap_list_take(struct tap_list *to, struct tap_list *from, int64_t max)
+{
+	tap_list_init(to);
+	while (from->head && to->n < max) {
+		struct intake_tap *t = from->head;
+		from->head = t->next;
+		tap_list_push(to, t);
+	}
+	from->n -= to->n;
+	if (!from->head)
+		from->tail = &from->head;
+}
+
+int intake_cond_init(pthread_cond_t *c)
+{
+	pthread_condattr_t attr;
+	int r = pthread_condattr_init(&attr);
+	if (r == 0) {
+		(void) pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+		r = pthread_cond_init(c, &attr);
+		(void) pthread_condattr_destroy(&attr);
+	}
+	return -r;
+}
+
+void intake_wait(pthread_cond_t *c, pthread_mutex_t *lock, int64_t ms)
+{
+	int64_t until_ms = clk_mono_ms() + ms;
+	struct timespec ts = { .tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000 };
+	(void) pthread_cond_timedwait(c, lock, &ts);
+}
+
+int intake_thread(pthread_t *ret, void *(*run)(void *), struct intake *in)
+{
+	sigset_t all, before;
+	(void) sigfillset(&all);
+	(void) pthread_sigmask(SIG_SETMASK, &all, &before);
+	int r = pthread_create(ret, NULL, run, in);
+	(void) pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return -r;
+}
+
+static int open_parts(struct intake *in)
+{
+	int r = intake_cond_init(&in->door_wake);
+	if (r == 0)
+		r = intake_cond_init(&in->writer_wake);
+	if (r == 0)
+		r = intake_cond_init(&in->announcer.wake);
+	if (r == 0)
+		r = bus_open(&in->door_bus, &in->bus_conf);
+	if (r == 0)
+		r = intake_writer_open(in);
+	if (r == 0)
+		r = announcer_open(in);
+	return r < 0 ? err_trace(r) : 0;
+}
+
+static int start_threads(struct intake *in)
+{
+	struct {
+		pthread_t *thread;
+		void *(*run)(void *);
+	} const all[] = {
+		{ &in->announcer_thread, intake_announcer_run },
+		{ &in->writer_thread, intake_writer_run },
+		{ &in->door_thread, intake_door_run },
+	};
+	int64_t mono_ms = clk_mono_ms();
+	atomic_store(&in->door_ms, mono_ms);
+	atomic_store(&in->writer_ms, mono_ms);
+	atomic_store(&in->announcer_ms, mono_ms);
+	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+		int r = intake_thread(all[i].thread, all[i].run, in);
+		if (r < 0)
+			return err_say(r, "no thread for intake");
+		in->threads++;
+	}
+	return 0;
+}
+
+int intake_start(struct intake **ret, const struct settings *s, const struct bus_conf *bus,
+		const struct intake_market *market)
+{
+	struct intake *in = calloc(1, sizeof *in);
+	if (!in)
+		return -ENOMEM;
+	in->s = s;
+	in->bus_conf = *bus;
+	in->market = *market;
+	in->rules = settings_grid(s);
+	rnd_bytes(in->boot, sizeof in->boot);
+	tap_list_init(&in->at_door);
+	tap_list_init(&in->at_writer);
+	in->jobs_tail = &in->jobs;
+	(void) pthread_mutex_init(&in->lock, NULL);
+	(void) pthread_mutex_init(&in->announcer.lock, NULL);
+	int r = open_parts(in);
+	if (r == 0)
+		r = start_threads(in);
+	if (r < 0) {
+		(void) intake_stop(in);
+		return r;
+	}
+	*ret = in;
+	return 0;
+}
+
+/* The writer's queue is the older one. */
+static int64_t oldest_wait_us(const struct intake *in, int64_t now_us)
+{
+	const struct intake_tap *oldest = in->at_writer.head ? in->at_writer.head : in->at_door.head;
+	return oldest ? now_us - oldest->queued_us : 0;
+}
+
+int intake_submit(struct intake *in, struct intake_tap *t)
+{
+	int64_t now_us = clk_mono_us();
+	int r = 0;
+
+	t->queued_us = now_us;
+	t->result = INTAKE_UNAVAILABLE;
+	t->verdict = 0;
+	t->retry_after_s = 0;
+	t->rate = (struct rate){ 0 };
+	(void) pthread_mutex_lock(&in->lock);
+	if (in->stopping || atomic_load(&in->failed) || in->inside >= in->s->queue_max ||
+			oldest_wait_us(in, now_us) > WAIT_MAX_US) {
+		r = INTAKE_E_BUSY;
+	} else {
+		in->inside++;
+		in->taps++;
+		tap_list_push(&in->at_door, t);
+		(void) pthread_cond_signal(&in->door_wake);
+	}
+	(void) pthread_mutex_unlock(&in->lock);
+	return r;
+}
+
+int intake_submit_job(struct intake *in, struct intake_job *j)
+{
+	int r = 0;
+	(void) pthread_mutex_lock(&in->lock);
+	if (in->stopping || atomic_load(&in->failed) || in->jobs_n >= JOBS_MAX) {
+		r = INTAKE_E_BUSY;
+	} else {
+		j->next = NULL;
+		*in->jobs_tail = j;
+		in->jobs_tail = &j->next;
+		in->jobs_n++;
+		(void) pthread_cond_signal(&in->writer_wake);
+	}
+	(void) pthread_mutex_unlock(&in->lock);
+	return r;
+}
+
+void intake_answer(struct intake *in, struct intake_tap *t, enum intake_result result)
+{
+	t->result = result;
+	(void) pthread_mutex_lock(&in->lock);
+	in->inside--;
+	if (result == INTAKE_CONFIRMED)
+		in->confirmed++;
+	else if (result == INTAKE_REPLAYED)
+		in->replayed++;
+	else
+		in->refused++;
+	(void) pthread_mutex_unlock(&in->lock);
+	t->done(t);
+}
+
+/* The threads end in the order of a tap's way, each after it has done what the one before handed on. */
+static void stop_threads(struct intake *in)
+{
+	(void) pthread_mutex_lock(&in->lock);
+	in->stopping = true;
+	in->door_gone = in->threads < 3;
+	(void) pthread_cond_signal(&in->door_wake);
+	(void) pthread_cond_signal(&in->writer_wake);
+	(void) pthread_mutex_unlock(&in->lock);
+	if (in->threads > 2)
+		(void) pthread_join(in->door_thread, NULL);
+	if (in->threads > 1)
+		(void) pthread_join(in->writer_thread, NULL);
+	(void) pthread_mutex_lock(&in->announcer.lock);
+	in->announcer.stopping = true;
+	(void) pthread_cond_signal(&in->announcer.wake);
+	(void) pthread_mutex_unlock(&in->announcer.lock);
+	if (in->threads > 0)
+		(void) pthread_join(in->announcer_thread, NULL);
+}
+
+struct intake *intake_stop(struct intake *in)
+{
+	if (!in)
+		return NULL;
+	stop_threads(in);
+	announcer_close(in);
+	intake_writer_close(in);
+	in->door_bus = bus_close(in->door_bus);
+	(void) pthread_cond_destroy(&in->door_wake);
+	(void) pthread_cond_destroy(&in->writer_wake);
+	(void) pthread_cond_destroy(&in->announcer.wake);
+	(void) pthread_mutex_destroy(&in->lock);
+	(void) pthread_mutex_destroy(&in->announcer.lock);
+	free(in);
+	return NULL;
+}
+
+bool intake_failed(const struct intake *in)
+{
+	return atomic_load(&in->failed);
+}
+
+bool intake_alive(const struct intake *in, int64_t mono_ms)
+{
+	return mono_ms - atomic_load(&in->door_ms) < ALIVE_MS && mono_ms - atomic_load(&in->writer_ms) < ALIVE_MS &&
+		mono_ms - atomic_load(&in->announcer_ms) < ALIVE_MS;
+}
+
+void intake_stats(struct intake *in, struct intake_stats *ret)
+{
+	*ret = (struct intake_stats){ .redis_up = atomic_load(&in->redis_up), .disk_full = atomic_load(&in->disk_full),
+		.last_commit_ms = atomic_load(&in->last_commit_ms) };
+	(void) pthread_mutex_lock(&in->lock);
+	ret->taps = in->taps;
+	ret->confirmed = in->confirmed;
+	ret->replayed = in->replayed;
+	ret->refused = in->refused;
+	ret->batches = in->batches;
+	ret->queued = in->inside;
+	ret->batch_max = in->batch_max_seen;
+	ret->oldest_wait_us = oldest_wait_us(in, clk_mono_us());
+	ret->store = in->store;
+	ret->wal_bytes = in->wal_bytes;
+	ret->open_exposure = in->open_exposure;
+	(void) pthread_mutex_unlock(&in->lock);
+	(void) pthread_mutex_lock(&in->announcer.lock);
+	ret->announced = in->announcer.announced;
+	ret->announce_dropped = in->announcer.dropped;
+	(void) pthread_mutex_unlock(&in->announcer.lock);
+}

@@ -1,0 +1,225 @@
+#include <errno.h>
+#include <string.h>
+
+#include "check.h"
+#include "clk.h"
+#include "err.h"
+#include "intake_impl.h"
+
+enum { RECALL_MAX = 1024 };
+
+static struct bet bet_of(const struct tap *t, int64_t now_ms)
+{
+	struct bet b = { .cell = t->cell, .stake = t->stake, .rate_min = t->rate_min, .placed_ms = now_ms,
+		.signed_s = t->timestamp_s, .state = BET_CONFIRMED };
+	memcpy(b.nonce, t->nonce, sizeof b.nonce);
+	return b;
+}
+
+/* The result has told the player something that stands: its nonce is spent. */
+static bool spends_nonce(enum intake_result r)
+{
+	switch (r) {
+	case INTAKE_CONFIRMED:
+	case INTAKE_BEYOND_GRID:
+	case INTAKE_COLUMN_CLOSED:
+	case INTAKE_QUOTE_CHANGED:
+	case INTAKE_BET_EXISTS:
+	case INTAKE_LIMIT_REACHED:
+	case INTAKE_CELL_CLOSED:
+	case INTAKE_SUSPENDED:
+	case INTAKE_NO_FUNDS:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool take_balance(void *u, const struct entry *e)
+{
+	*(struct money *) u = e->balance_after;
+	return false;
+}
+
+/* The first answer again: the bet as it was confirmed, and the balance of its own ledger row. */
+static int replay(struct intake_tap *t, struct store *db, const struct bet *first, const struct account *account)
+{
+	char ref_id[ULID_TEXT_SIZE];
+	struct ulid id;
+	bool more;
+	struct bet_key key = { .placed_ms = first->placed_ms, .t0_s = first->cell.t0_s, .low_cents = first->cell.low_cents,
+		.user = first->user };
+	CHECK(bet_id(&id, &key));
+	ulid_format(ref_id, &id);
+	struct ledger_query q = { .user = first->user, .from_ms = first->placed_ms, .to_ms = INT64_MAX,
+		.ref_type = LEDGER_BET, .ref_id = ref_id, .limit = 1 };
+	t->bet = *first;
+	t->balance = account->balance; /* stays when the row is in the book of the week before */
+	int r = ledger_list(db, &q, take_balance, &t->balance, &more);
+	if (r != 0)
+		return err_trace(r);
+	t->result = INTAKE_REPLAYED;
+	return 0;
+}
+
+static bool recall_bet(void *u, const struct bet *b, int64_t row)
+{
+	(void) row;
+	return nonces_add(u, b->nonce) == 0;
+}
+
+/* Soon after a start Redis may have forgotten nonces that this process never saw: the book knows those of its bets. */
+static int recall(struct intake *in, struct store *db, int64_t user, int64_t now_ms)
+{
+	uint8_t mark[NONCE_SIZE] = { 1 };
+	bool more;
+
+	if (clk_mono_ms() > in->recall_until_ms)
+		return 0;
+	memcpy(mark + 8, &user, sizeof user);
+	if (nonces_has(in->recalled, mark))
+		return 0;
+	struct bet_query q = { .user = user, .from_ms = now_ms - (int64_t) NONCE_KEEP_S * 1000, .to_ms = INT64_MAX,
+		.limit = RECALL_MAX, .row_cents = in->rules.row_cents };
+	int r = book_bets(db, &q, recall_bet, in->decided, &more);
+	if (r != 0)
+		return err_trace(r);
+	return nonces_add(in->recalled, mark) == 0 ? 0 : -ENOMEM;
+}
+
+/* The quote's own age, by the clock that stamped it. */
+static bool quote_lives(const struct intake *in, int64_t now_ms)
+{
+	return in->batch.has_grid && now_ms - in->batch.grid.t_ms <= in->s->quote_ttl_ms;
+}
+
+/* Place and price. CONFIRMED: go on, t->bet.rate is set (0: the cell is closed). */
+static enum intake_result place_and_price(const struct intake *in, struct intake_tap *t)
+{
+	const struct cell *c = &t->bet.cell;
+	const struct quote_grid *g = &in->batch.grid;
+	enum column_state column = column_placeable(&in->rules, c->t0_s, t->bet.placed_ms);
+	enum grid_find found = grid_rate(g, c, &t->bet.rate);
+	bool row_there = c->low_cents >= g->low_cents && c->low_cents < g->low_cents + g->rows * g->row_cents;
+
+	if (column == COLUMN_BEYOND || !row_there)
+		return INTAKE_BEYOND_GRID;
+	if (column == COLUMN_CLOSED)
+		return INTAKE_COLUMN_CLOSED;
+	if (found != GRID_FOUND) /* the farthest column, in the moment before the grid that brings it */
+		return INTAKE_BEYOND_GRID;
+	t->rate = t->bet.rate;
+	if (t->rate.e4 != 0 && t->rate.e4 < t->bet.rate_min.e4)
+		return INTAKE_QUOTE_CHANGED;
+	return INTAKE_CONFIRMED;
+}
+
+/* What the moment decides, in the contract's order. account NULL: a wallet that never signed in. */
+static enum intake_result judge(const struct intake *in, struct intake_tap *t, const struct account *account,
+		const struct bet *there)
+{
+	enum intake_result r = place_and_price(in, t);
+	if (r != INTAKE_CONFIRMED)
+		return r;
+	if (there) {
+		t->bet = *there;
+		return INTAKE_BET_EXISTS;
+	}
+	if (!exposure_player_fits(in->exposure, &t->bet, account ? account->open_stake : money_of(0)))
+		return INTAKE_LIMIT_REACHED;
+	if (t->bet.rate.e4 == 0 || !exposure_house_fits(in->exposure, &t->bet))
+		return INTAKE_CELL_CLOSED;
+	if (!account)
+		return INTAKE_NO_FUNDS;
+	return INTAKE_CONFIRMED;
+}
+
+/* The three statements. */
+static int write_rows(struct store *db, struct intake_tap *t, struct account *after)
+{
+	int64_t row;
+	int r = ledger_stake(db, &t->bet, after, &row);
+	if (r < 0)
+		return err_trace(r);
+	if (r == LEDGER_E_SUSPENDED || r == LEDGER_E_FUNDS || r == LEDGER_E_OVERFLOW) {
+		t->result = r == LEDGER_E_SUSPENDED ? INTAKE_SUSPENDED : INTAKE_NO_FUNDS;
+		return 0;
+	}
+	CHECK(r == 0);
+	r = book_put_bet(db, &t->bet, row);
+	if (r < 0)
+		return err_trace(r);
+	CHECK(r == 0); /* looked for in this very transaction */
+	t->balance = after->balance;
+	return 0;
+}
+
+/* Counts the bet before it writes it, so that what has no room is refused while that is still easy. */
+static int place(struct intake *in, struct store *db, struct intake_tap *t, struct account *after)
+{
+	if (exposure_add(in->exposure, &t->bet) < 0) {
+		t->result = INTAKE_OVERLOADED;
+		return 0;
+	}
+	int r = write_rows(db, t, after);
+	if (r < 0 || t->result != INTAKE_CONFIRMED)
+		exposure_undo(in->exposure, &t->bet);
+	return r;
+}
+
+/* After the nonce: place, price, limits, funds, rows. */
+static int decide(struct intake *in, struct store *db, struct intake_tap *t, const struct account *account,
+		const struct bet *there, struct account *after)
+{
+	if (!in->batch.betting || !quote_lives(in, t->bet.placed_ms)) {
+		t->result = INTAKE_FEED_STALE;
+		return 0;
+	}
+	if (nonces_add(in->decided, t->tap.nonce) < 0) {
+		t->result = INTAKE_OVERLOADED;
+		return 0;
+	}
+	t->result = judge(in, t, account, there);
+	int r = t->result == INTAKE_CONFIRMED ? place(in, db, t, after) : 0;
+	if (r < 0 || !spends_nonce(t->result))
+		nonces_remove(in->decided, t->tap.nonce);
+	return r;
+}
+
+int intake_admit(struct intake *in, struct store *db, struct intake_tap *t, struct account *after)
+{
+	struct account account;
+	struct bet there;
+	bool known = false, exists = false;
+
+	t->bet = bet_of(&t->tap, clk_now_ms());
+	int r = ledger_account(db, &t->tap.wallet, &account);
+	if (r < 0)
+		return err_trace(r);
+	if (r == 0) {
+		known = true;
+		t->bet.user = account.user;
+		r = book_bet(db, account.user, &t->tap.cell, &there);
+		if (r < 0)
+			return err_trace(r);
+		exists = r == 0;
+	}
+	if (exists && bet_same_request(&there, &t->bet))
+		return replay(t, db, &there, &account);
+	r = known ? recall(in, db, account.user, t->bet.placed_ms) : 0;
+	if (r < 0)
+		return r;
+	if (t->verdict == AUTH_NONCE_SPENT || nonces_has(in->decided, t->tap.nonce)) {
+		t->result = INTAKE_REPLAY_DETECTED;
+		return 0;
+	}
+	return decide(in, db, t, known ? &account : NULL, exists ? &there : NULL, after);
+}
+
+void intake_unadmit(struct intake *in, const struct intake_tap *t)
+{
+	if (spends_nonce(t->result))
+		nonces_remove(in->decided, t->tap.nonce);
+	if (t->result == INTAKE_CONFIRMED)
+		exposure_undo(in->exposure, &t->bet);
+}

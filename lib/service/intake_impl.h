@@ -1,0 +1,142 @@
+/* intake_impl.h - what the files of intake share; nobody else includes it.
+ * intake.c starts, stops, queues; intake_door.c is the trip to Redis; intake_writer.c the transactions; intake_admit.c decides
+ * one tap; intake_announce.c speaks after the commit; intake_nonces.c remembers what was decided. */
+#ifndef TAP_INTAKE_IMPL_H
+#define TAP_INTAKE_IMPL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "auth.h"
+#include "book.h"
+#include "exposure.h"
+#include "intake.h"
+#include "msg.h"
+
+enum {
+	DOOR_BATCH_MAX = 256,        /* taps in one trip to Redis */
+	JOBS_MAX = 4096,             /* jobs that may wait */
+	JOBS_PER_TURN = 64,
+	WAIT_MAX_US = 100000,        /* the oldest tap may wait as long before the door refuses further ones */
+	ANNOUNCE_MAX = 65536,        /* events that wait for Redis */
+	ANNOUNCE_BATCH = 512,
+	NONCE_KEEP_S = 95,           /* longer than Redis keeps one */
+	NONCES_MAX = 1 << 21,        /* in each of the two generations */
+	IDLE_MS = 500,
+	ALIVE_MS = 15000,
+	CHECKPOINT_PAGES = 1000,
+	CHECKPOINT_BYTES = CHECKPOINT_PAGES * 4096
+};
+
+/* A set of 16 byte values that forgets: two generations, the older one dropped each keep_ms. Open addressing under a secret
+ * hash, because players choose the nonces. */
+struct nonces;
+MUST_CHECK int nonces_new(struct nonces **ret, int64_t keep_ms, int64_t mono_ms);
+struct nonces *nonces_free(struct nonces *n);
+void nonces_turn(struct nonces *n, int64_t mono_ms);
+bool nonces_has(const struct nonces *n, const uint8_t v[NONCE_SIZE]);
+MUST_CHECK int nonces_add(struct nonces *n, const uint8_t v[NONCE_SIZE]); /* -ENOMEM, -ENOBUFS at the bound */
+void nonces_remove(struct nonces *n, const uint8_t v[NONCE_SIZE]);
+
+struct tap_list {
+	struct intake_tap *head, **tail;
+	int64_t n;
+};
+
+/* One thing to say; made by the writer, spoken by the announcer. */
+struct speech {
+	struct speech *next;
+	enum { SPEECH_CONFIRMED, SPEECH_REFUSED, SPEECH_EVENT } kind;
+	struct account account;
+	struct bet bet;   /* CONFIRMED, REFUSED */
+	const char *code; /* REFUSED: a literal */
+	struct buf event; /* EVENT: its own bytes */
+};
+
+struct announcer {
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	struct speech *head, **tail;
+	int64_t n;
+	uint64_t announced, dropped;
+	bool stopping;
+	struct bus *bus;
+	struct week *week; /* read-only: for the balance cache */
+};
+
+struct batch { /* the writer's, for one transaction */
+	struct quote_grid grid;
+	bool has_grid, betting;
+	struct account *after; /* [batch_max]: of the confirmed ones, by their place in the list */
+};
+
+struct intake {
+	const struct settings *s;
+	struct bus_conf bus_conf;
+	struct intake_market market;
+	struct grid_rules rules;
+	uint8_t boot[16]; /* this process' own mark on the nonces it spends */
+
+	pthread_mutex_t lock;
+	pthread_cond_t door_wake, writer_wake;
+	struct tap_list at_door, at_writer;
+	struct intake_job *jobs, **jobs_tail;
+	int64_t jobs_n;
+	int64_t inside; /* taps between submit and done */
+	bool stopping, door_gone;
+	uint64_t taps, confirmed, replayed, refused, batches;
+	int64_t batch_max_seen;
+
+	atomic_bool failed, redis_up, disk_full;
+	_Atomic int64_t door_ms, writer_ms, announcer_ms, last_commit_ms; /* monotonic: when each thread turned last */
+
+	/* the writer's own */
+	struct week *week;
+	struct exposure *exposure;
+	struct nonces *decided;   /* nonces of taps that got an answer which spends one */
+	struct nonces *recalled;  /* users whose recent bets were read from the book since the start */
+	int64_t recall_until_ms;  /* monotonic */
+	int64_t housekeeping_ms;
+	struct batch batch;
+	struct store_stats store; /* a copy for intake_stats, under lock */
+	int64_t wal_bytes;
+	struct money open_exposure;
+
+	struct bus *door_bus;
+	struct announcer announcer;
+	pthread_t door_thread, writer_thread, announcer_thread;
+	int threads;
+};
+
+/* With all signals blocked, so that the daemon's main thread gets them. */
+MUST_CHECK int intake_thread(pthread_t *ret, void *(*run)(void *), struct intake *in);
+/* Waits at most ms; a condition made by intake_cond_init. */
+int intake_cond_init(pthread_cond_t *c);
+void intake_wait(pthread_cond_t *c, pthread_mutex_t *lock, int64_t ms);
+void tap_list_init(struct tap_list *l);
+void tap_list_push(struct tap_list *l, struct intake_tap *t);
+/* Moves at most max from the front of `from` to the empty *to. */
+void tap_list_take(struct tap_list *to, struct tap_list *from, int64_t max);
+/* Counts the answer and gives it: the last thing that is done with t. */
+void intake_answer(struct intake *in, struct intake_tap *t, enum intake_result result);
+
+void *intake_door_run(void *in);
+void *intake_writer_run(void *in);
+void *intake_announcer_run(void *in);
+
+/* Opens the book, counts the open bets. */
+MUST_CHECK int intake_writer_open(struct intake *in);
+void intake_writer_close(struct intake *in);
+
+/* Decides one tap in the open transaction: t->result and the answer's members; *after when it is confirmed. <0: roll back. */
+MUST_CHECK int intake_admit(struct intake *in, struct store *db, struct intake_tap *t, struct account *after);
+/* Takes back what intake_admit keeps in memory for a tap whose transaction is rolled back. */
+void intake_unadmit(struct intake *in, const struct intake_tap *t);
+
+MUST_CHECK int announcer_open(struct intake *in);
+void announcer_close(struct intake *in);
+void announcer_say(struct intake *in, struct speech *s); /* takes s over; NULL is fine */
+/* NULL: no memory, the event is lost as if Redis were down. */
+struct speech *speech_of_tap(const struct intake_tap *t, const struct account *after);
+
+#endif

@@ -1,0 +1,268 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clk.h"
+#include "err.h"
+#include "intake_impl.h"
+
+enum { HOUSEKEEPING_MS = 1000, COLUMNS_A_TURN = 64 };
+
+static bool count_open_bet(void *u, const struct bet *b, int64_t row)
+{
+	struct intake *in = u;
+	(void) row;
+	return exposure_add(in->exposure, b) == 0 && nonces_add(in->decided, b->nonce) == 0;
+}
+
+/* What the house may lose, and the nonces of what is open, from the book. */
+static int count_open_bets(struct intake *in)
+{
+	struct store *db;
+	int r = week_begin(in->week, &db);
+	if (r != 0)
+		return err_trace(r < 0 ? r : -ENOSPC);
+	r = book_open_bets(db, in->rules.row_cents, count_open_bet, in);
+	week_rollback(in->week);
+	return r == 0 ? 0 : err_trace(r);
+}
+
+int intake_writer_open(struct intake *in)
+{
+	struct exposure_caps caps = settings_caps(in->s);
+	int64_t mono_ms = clk_mono_ms();
+
+	in->batch.after = calloc((size_t) in->s->batch_max, sizeof *in->batch.after);
+	int r = in->batch.after ? exposure_new(&in->exposure, &caps) : -ENOMEM;
+	if (r == 0)
+		r = nonces_new(&in->decided, (int64_t) NONCE_KEEP_S * 1000, mono_ms);
+	if (r == 0)
+		r = nonces_new(&in->recalled, (int64_t) NONCE_KEEP_S * 1000, mono_ms);
+	if (r == 0)
+		r = week_open(&in->week, in->s->data_dir.v, STORE_WRITE, clk_now_ms());
+	if (r == 0)
+		r = count_open_bets(in);
+	in->recall_until_ms = mono_ms + (int64_t) NONCE_KEEP_S * 1000;
+	return r == 0 ? 0 : err_trace(r < 0 ? r : -ENOENT);
+}
+
+void intake_writer_close(struct intake *in)
+{
+	free(in->batch.after);
+	in->batch.after = NULL;
+	in->week = week_close(in->week);
+	in->exposure = exposure_free(in->exposure);
+	in->decided = nonces_free(in->decided);
+	in->recalled = nonces_free(in->recalled);
+}
+
+/* A full disk heals when room is given back; every other failure of the book ends the process, and the next one starts from
+ * what is on disk. */
+static void failed(struct intake *in, int r)
+{
+	if (r == -ENOSPC || r == STORE_E_FULL)
+		atomic_store(&in->disk_full, true);
+	else
+		atomic_store(&in->failed, true);
+}
+
+/* Nothing of the batch is in the book, or (unknown) it cannot be told. Whatever was decided in it is void with it. */
+static void answer_all_undone(struct intake *in, struct tap_list *l, bool unknown)
+{
+	for (struct intake_tap *t = l->head, *next; t; t = next) {
+		next = t->next;
+		intake_answer(in, t, unknown && t->result == INTAKE_CONFIRMED ? INTAKE_UNKNOWN : INTAKE_UNAVAILABLE);
+	}
+}
+
+/* A queued bet that its batch refused is told to the wallet's sockets, too. A nonce that was spent before is somebody's
+ * replay: its owner is not bothered. */
+static bool worth_telling(enum intake_result r)
+{
+	return r != INTAKE_REPLAYED && r != INTAKE_REPLAY_DETECTED;
+}
+
+static void answer_all(struct intake *in, struct tap_list *l)
+{
+	const struct account *after = in->batch.after;
+	for (struct intake_tap *t = l->head, *next; t; t = next, after++) {
+		next = t->next;
+		struct speech *s = NULL;
+		if (worth_telling(t->result)) {
+			s = speech_of_tap(t, t->result == INTAKE_CONFIRMED ? after : NULL);
+			announcer_say(in, s);
+		}
+		intake_answer(in, t, t->result);
+	}
+}
+
+static void look_at_market(struct intake *in)
+{
+	in->batch.has_grid = in->market.grid(in->market.u, &in->batch.grid);
+	in->batch.betting = in->market.betting(in->market.u);
+}
+
+/* 0: each tap has its result. <0: rolled back, with all that was kept in memory for it. */
+static int admit_all(struct intake *in, struct store *db, struct tap_list *l)
+{
+	struct account *after = in->batch.after;
+	for (struct intake_tap *t = l->head; t; t = t->next, after++) {
+		int r = intake_admit(in, db, t, after);
+		if (r < 0) {
+			week_rollback(in->week);
+			for (struct intake_tap *done = l->head; done != t; done = done->next)
+				intake_unadmit(in, done);
+			return err_trace(r);
+		}
+	}
+	return 0;
+}
+
+static void note_commit(struct intake *in)
+{
+	atomic_store(&in->last_commit_ms, clk_mono_ms());
+	atomic_store(&in->disk_full, false);
+}
+
+static void run_batch(struct intake *in, struct tap_list *l)
+{
+	struct store *db;
+	int r = week_begin(in->week, &db);
+	if (r != 0) {
+		failed(in, r);
+		answer_all_undone(in, l, false);
+		return;
+	}
+	look_at_market(in); /* after the wait for the gate: the newest */
+	r = admit_all(in, db, l);
+	if (r < 0) {
+		failed(in, r);
+		answer_all_undone(in, l, false);
+		return;
+	}
+	r = week_commit(in->week);
+	if (r != 0) {
+		for (struct intake_tap *t = l->head; t; t = t->next)
+			intake_unadmit(in, t);
+		failed(in, r);
+		answer_all_undone(in, l, r < 0 && r != -ENOSPC);
+		return;
+	}
+	note_commit(in);
+	(void) pthread_mutex_lock(&in->lock);
+	in->batches++;
+	if (l->n > in->batch_max_seen)
+		in->batch_max_seen = l->n;
+	(void) pthread_mutex_unlock(&in->lock);
+	answer_all(in, l);
+}
+
+static void run_job(struct intake *in, struct intake_job *j)
+{
+	struct store *db;
+	int r = week_begin(in->week, &db);
+	if (r == 0) {
+		r = j->fn(j, db, clk_now_ms());
+		if (r != 0) {
+			week_rollback(in->week);
+			if (r < 0)
+				failed(in, r);
+			j->done(j, r);
+			return;
+		}
+		r = week_commit(in->week);
+	}
+	if (r == 0)
+		note_commit(in);
+	else
+		failed(in, r);
+	j->done(j, r <= 0 ? r : -ENOSPC);
+}
+
+/* Columns that the book has decided weigh nothing any more. */
+static int forget_decided(struct intake *in)
+{
+	int64_t t0[COLUMNS_A_TURN];
+	struct column c;
+	struct store *db;
+	int64_t ended_s = clk_now_ms() / 1000 - in->rules.column_s;
+	size_t n = exposure_columns_before(in->exposure, ended_s, t0, COLUMNS_A_TURN);
+
+	if (n == 0)
+		return 0;
+	int r = week_begin(in->week, &db);
+	if (r != 0)
+		return r;
+	for (size_t i = 0; i < n && r >= 0; i++) {
+		r = book_column(db, t0[i], &c);
+		if (r == 0)
+			exposure_drop_column(in->exposure, t0[i]);
+	}
+	week_rollback(in->week);
+	return r < 0 ? r : 0;
+}
+
+static void keep_house(struct intake *in, int64_t mono_ms)
+{
+	if (mono_ms - in->housekeeping_ms >= HOUSEKEEPING_MS) {
+		in->housekeeping_ms = mono_ms;
+		nonces_turn(in->decided, mono_ms);
+		nonces_turn(in->recalled, mono_ms);
+		int r = forget_decided(in);
+		if (r != 0)
+			failed(in, r);
+	}
+	struct store *db = week_store(in->week);
+	if (store_wal_bytes(db) >= CHECKPOINT_BYTES && store_checkpointer(db)) {
+		int r = store_checkpoint(db, CHECKPOINT_PAGES);
+		if (r < 0)
+			failed(in, r);
+	}
+	(void) pthread_mutex_lock(&in->lock);
+	store_stats(db, &in->store);
+	in->wal_bytes = store_wal_bytes(db);
+	in->open_exposure = exposure_open(in->exposure);
+	(void) pthread_mutex_unlock(&in->lock);
+}
+
+static struct intake_job *take_jobs(struct intake *in)
+{
+	struct intake_job *list = in->jobs, *last = list;
+	if (!list)
+		return NULL;
+	int64_t n = 1;
+	for (; last->next && n < JOBS_PER_TURN; last = last->next)
+		n++;
+	in->jobs = last->next;
+	if (!in->jobs)
+		in->jobs_tail = &in->jobs;
+	last->next = NULL;
+	in->jobs_n -= n;
+	return list;
+}
+
+void *intake_writer_run(void *u)
+{
+	struct intake *in = u;
+	struct tap_list l;
+
+	for (;;) {
+		atomic_store(&in->writer_ms, clk_mono_ms());
+		(void) pthread_mutex_lock(&in->lock);
+		if (!in->at_writer.head && !in->jobs && !in->door_gone)
+			intake_wait(&in->writer_wake, &in->lock, IDLE_MS);
+		tap_list_take(&l, &in->at_writer, in->s->batch_max);
+		struct intake_job *jobs = take_jobs(in);
+		bool last = in->door_gone && !l.head && !jobs;
+		(void) pthread_mutex_unlock(&in->lock);
+		if (last)
+			return NULL;
+		if (l.head)
+			run_batch(in, &l);
+		for (struct intake_job *j = jobs, *next; j; j = next) {
+			next = j->next;
+			run_job(in, j);
+		}
+		keep_house(in, clk_mono_ms());
+	}
+}

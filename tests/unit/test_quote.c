@@ -1,0 +1,264 @@
+/* Quotes: Owen's T, the touch probability against its vectors, rates, the grid, volatility. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "attr.h"
+#include "clk.h"
+#include "quote.h"
+
+static const struct quote_rules rules = {
+	.grid = { .column_s = 5, .row_cents = 2000, .columns = 12, .rows = 24 },
+	.margin_bp = 500, .max_rate_e4 = 200000, .min_p_ppm = 40000, .tick_ms = 100,
+};
+
+static void near(double got, double want, double within, const char *what)
+{
+	if (!(fabs(got - want) <= within))
+		fail_msg("%s: %.15g, not %.15g", what, got, want);
+}
+
+static void owens_t_matches_its_vectors(void **state)
+{
+	(void) state;
+	static const double at[][3] = {
+		{ 0, 1, 0.125 }, { .5, .5, 0.06448860284750374 }, { 1, 2, 0.07846818699308411 },
+		{ 2, .25, 0.0050681742771624145 }, { 3, 1.5, 0.0006749475615246685 }, { .1, 10, 0.22679969643349898 },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(at); i++) {
+		near(owens_t(at[i][0], at[i][1]), at[i][2], 2e-14, "T(h, a)");
+		near(owens_t(-at[i][0], at[i][1]), at[i][2], 2e-14, "T is even in h");
+		near(owens_t(at[i][0], -at[i][1]), -at[i][2], 2e-14, "T is odd in a");
+	}
+	near(owens_t(1.3, 0), 0, 0, "T(h, 0)");
+	near(owens_t(1.3, INFINITY), 0.25 * erfc(1.3 / sqrt(2)), 1e-16, "T(h, inf)");
+	near(owens_t(0, INFINITY), 0.25, 0, "T(0, inf)");
+	near(owens_t(INFINITY, 3), 0, 0, "T(inf, a)");
+	/* T(h, 1) = Phi(h) Phi(-h) / 2, where the two branches meet */
+	for (double h = 0; h < 10; h += 0.01) {
+		double above = 0.5 * erfc(h / sqrt(2));
+		near(owens_t(h, 1), 0.5 * above * (1 - above), 2e-14, "T(h, 1)");
+		near(owens_t(h, 1 + 1e-13), owens_t(h, 1), 1e-13, "the branches meet");
+	}
+}
+
+/* Reads the rows of a vector file: n numbers each, the header skipped. */
+static size_t read_vectors(const char *name, size_t n, double out[][12], size_t max)
+{
+	char path[512], line[512];
+	size_t rows = 0;
+	(void) snprintf(path, sizeof path, "%s/data/%s", TAP_SOURCE_DIR, name);
+	FILE *f = fopen(path, "r");
+	assert_non_null(f);
+	assert_non_null(fgets(line, sizeof line, f));
+	while (rows < max && fgets(line, sizeof line, f)) {
+		char *at = line;
+		for (size_t i = 0; i < n; i++, at++) {
+			out[rows][i] = strtod(at, &at);
+			assert_true(*at == (i + 1 < n ? ',' : '\n'));
+		}
+		rows++;
+	}
+	(void) fclose(f);
+	return rows;
+}
+
+static void touches_match_the_quadrature(void **state)
+{
+	(void) state;
+	double v[64][12];
+	size_t n = read_vectors("touch_vectors.csv", 9, v, ARRAY_LEN(v));
+	assert_int_equal(n, 28);
+	for (size_t i = 0; i < n; i++) {
+		double p = touch_probability(v[i][0], v[i][1], v[i][2], v[i][3], v[i][4], v[i][5]);
+		near(p, v[i][6], 1e-9, "closed form against quadrature");
+		near(p, v[i][7], 5 * v[i][8], "closed form against simulation");
+	}
+}
+
+/* The shift is of first order in the standard deviation of one tick, so what it leaves over grows as a cell gets thin beside
+ * that deviation. At 100 ms, which the product runs at, the vectors' cells are four deviations high and more, and the rest is
+ * under 0.002 by both rules. At 1 s some are but one deviation high: there the straight line between ticks, which is the
+ * game's rule, is met to 0.02, and a path of points alone is another game. */
+static void ticks_match_the_simple_shift(void **state)
+{
+	(void) state;
+	double v[64][12];
+	size_t n = read_vectors("touch_discrete_vectors.csv", 12, v, ARRAY_LEN(v));
+	assert_int_equal(n, 13);
+	for (size_t i = 0; i < n; i++) {
+		double tick_s = v[i][5];
+		double p = touch_probability_ticks(100000, v[i][0], v[i][1], v[i][2], v[i][3], v[i][4], tick_s);
+		near(touch_probability(100000, v[i][0], v[i][1], v[i][2], v[i][3], v[i][4]), v[i][6], 5.1e-7, "continuous");
+		near(p, v[i][11], 5.1e-7, "the shift as published");
+		near(p, v[i][8], tick_s < 0.5 ? 0.002 : 0.02, "line rule");
+		if (tick_s < 0.5)
+			near(p, v[i][7], 0.002, "point rule");
+	}
+}
+
+/* Over all rows p sums to one, for the row where the path starts, and one for each row it moves into: 1 + E[range] / H, with
+ * E[range] = sigma sqrt(8 W / pi), whenever the column begins. */
+static void touches_sum_to_the_expected_range(void **state)
+{
+	(void) state;
+	const double s = 9743000, h = 2000, sigma = 0.5;
+	const double range = s * sigma * sqrt(8 * 5 / (M_PI * QUOTE_YEAR_S));
+	for (double t1 = 0; t1 < 100; t1 += 9.7) {
+		double sum = 0; /* over 64 places of the price within its row, since near columns feel it */
+		for (double low = s - 1000 - 400 * h; low < s + 400 * h; low += h / 64)
+			sum += touch_probability(s, sigma, low, low + h, t1, t1 + 5);
+		near(sum / 64, 1 + range / h, 1e-4, "sum over rows");
+	}
+}
+
+static void a_path_that_starts_in_the_cell_touches_it(void **state)
+{
+	(void) state;
+	near(touch_probability(100, 0.5, 99, 101, 0, 5), 1, 1e-15, "inside, from now");
+	near(touch_probability(100, 0.5, 100, 101, 0, 5), 1, 1e-15, "on the bound, from now");
+	/* from outside, from now: the reflection principle, 2 Phi(-k) */
+	double k = log(100.05 / 100) / (0.5 * sqrt(5 / QUOTE_YEAR_S));
+	near(touch_probability(100, 0.5, 100.05, 101, 0, 5), erfc(k / sqrt(2)), 1e-12, "below, from now");
+	near(touch_probability(100, 0.5, 99, 100 / 1.0005, 0, 5), erfc(k / sqrt(2)), 1e-12, "above, from now");
+	near(touch_probability(100, 0.5, 100.05, 101, 1e-9, 5), erfc(k / sqrt(2)), 1e-5, "t1 = 0 is the limit");
+	near(touch_probability(100, 0.5, 0, 1e9, 10, 15), 1, 1e-14, "everything");
+	near(touch_probability(100, 0.5, 1, 2, 10, 15), 0, 1e-14, "far below");
+}
+
+static void rates_are_floors_and_close(void **state)
+{
+	(void) state;
+	static const struct { double p; int32_t rate; } at[] = {
+		{ 0.5, 19000 }, { 0.3, 31666 }, { 0.04, 200000 }, { 0.0475, 200000 }, { 0.05, 190000 }, { 0.0399999, 0 },
+		{ 0.9405, 10101 }, { 0.9406, 0 }, { 0.95, 0 }, { 1, 0 }, { 0, 0 }, { -0.1, 0 }, { NAN, 0 },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(at); i++)
+		assert_int_equal(quote_rate(&rules, at[i].p), at[i].rate);
+	struct quote_rules free_rules = rules;
+	free_rules.min_p_ppm = 0;
+	assert_int_equal(quote_rate(&free_rules, 0), 0);
+	assert_int_equal(quote_rate(&free_rules, 1e-300), 200000);
+}
+
+static void a_grid_holds_the_placeable_columns(void **state)
+{
+	(void) state;
+	static struct quote_grid g;
+	const int64_t now = 1771234567890, p = 9743210;
+	quote_fill(&g, &rules, 42, now, p, 0.5);
+	assert_int_equal(g.quote_id, 42);
+	assert_int_equal(g.t_ms, now);
+	assert_int_equal(g.columns, 12);
+	assert_int_equal(g.rows, 24);
+	assert_int_equal(g.row_cents, 2000);
+	assert_int_equal(g.low_cents, grid_lowest(&rules.grid, p));
+	unsigned open = 0;
+	for (int i = 0; i < g.columns; i++) {
+		assert_int_equal(g.t0_s[i], 1771234575 + 5 * i);
+		assert_int_equal(column_placeable(&rules.grid, g.t0_s[i], now), COLUMN_PLACEABLE);
+		for (int j = 0; j < g.rows; j++) {
+			double low = (double) (g.low_cents + j * 2000), t1 = (double) (g.t0_s[i] * 1000 - now) / 1000;
+			double touch = touch_probability_ticks((double) p, 0.5, low, low + 2000, t1, t1 + 5, 0.1);
+			assert_int_equal(g.rates[i][j], quote_rate(&rules, touch));
+			open += g.rates[i][j] != 0;
+		}
+	}
+	assert_in_range(open, 20, 12 * 24);
+	/* a price near zero: the lowest row begins at nothing */
+	quote_fill(&g, &rules, 43, now, 1500, 2.0);
+	assert_int_equal(g.low_cents, 0);
+	for (int i = 0; i < g.columns; i++)
+		for (int j = 0; j < g.rows; j++)
+			assert_in_range(g.rates[i][j], 0, 200000);
+}
+
+static void a_wide_grid_takes_under_two_milliseconds(void **state)
+{
+	(void) state;
+	static struct quote_grid g;
+	struct quote_rules wide = rules;
+	wide.grid.rows = 40;
+	int64_t best_us = INT64_MAX;
+	for (int i = 0; i < 20; i++) {
+		int64_t from = clk_thread_cpu_us();
+		quote_fill(&g, &wide, i, 1771234567890, 9743210, 0.5);
+		int64_t took = clk_thread_cpu_us() - from;
+		best_us = took < best_us ? took : best_us;
+	}
+	assert_in_range(best_us, 0, 1999);
+}
+
+static double normal(void)
+{
+	double u = (rand() + 1.0) / ((double) RAND_MAX + 2), v = rand() / ((double) RAND_MAX + 1);
+	return sqrt(-2 * log(u)) * cos(2 * M_PI * v);
+}
+
+/* A walk of known volatility at ten ticks a second. */
+static void volatility_is_found_again(void **state)
+{
+	(void) state;
+	srand(5);
+	for (double sigma = 0.25; sigma < 1.1; sigma += 0.4) {
+		struct quote_vol v;
+		double log_p = log(1e9); /* so high that rounding to cents adds nothing */
+		quote_vol_init(&v, 3.0, 120, 0.1, 4.0);
+		for (int i = 0; i < 20000; i++) {
+			quote_vol_tick(&v, &(struct tick){ 1000 + 100 * i, (int64_t) exp(log_p) });
+			log_p += sigma * sqrt(0.1 / QUOTE_YEAR_S) * normal();
+		}
+		assert_int_equal(v.samples, 1999);
+		near(quote_vol_annual(&v) / sigma, 1, 0.2, "EWMA over a half life of 120 samples");
+	}
+}
+
+static void volatility_has_bounds_and_forgets_gaps(void **state)
+{
+	(void) state;
+	struct quote_vol v;
+	quote_vol_init(&v, 0.5, 60, 0.2, 2.0);
+	near(quote_vol_annual(&v), 0.5, 1e-12, "the start");
+	int64_t t = 1000;
+	for (int i = 0; i < 10; i++, t += 100)
+		quote_vol_tick(&v, &(struct tick){ t, 9743000 });
+	near(quote_vol_annual(&v), 0.5, 1e-12, "no second is over");
+	/* a jump across a gap is no return */
+	t += 3100;
+	quote_vol_tick(&v, &(struct tick){ t, 8000000 });
+	assert_int_equal(v.samples, 0);
+	near(quote_vol_annual(&v), 0.5, 1e-12, "after a gap");
+	/* one half life of stillness halves the variance */
+	for (int i = 0; i < 60; i++)
+		quote_vol_tick(&v, &(struct tick){ t += 1000, 8000000 });
+	assert_int_equal(v.samples, 60);
+	near(quote_vol_annual(&v), 0.5 / sqrt(2), 1e-12, "a half life");
+	for (int i = 0; i < 600; i++)
+		quote_vol_tick(&v, &(struct tick){ t += 1000, 8000000 });
+	near(quote_vol_annual(&v), 0.2, 0, "the floor");
+	quote_vol_tick(&v, &(struct tick){ t + 1000, 9000000 });
+	near(quote_vol_annual(&v), 2.0, 0, "the ceiling");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(owens_t_matches_its_vectors),
+		cmocka_unit_test(touches_match_the_quadrature),
+		cmocka_unit_test(ticks_match_the_simple_shift),
+		cmocka_unit_test(touches_sum_to_the_expected_range),
+		cmocka_unit_test(a_path_that_starts_in_the_cell_touches_it),
+		cmocka_unit_test(rates_are_floors_and_close),
+		cmocka_unit_test(a_grid_holds_the_placeable_columns),
+		cmocka_unit_test(a_wide_grid_takes_under_two_milliseconds),
+		cmocka_unit_test(volatility_is_found_again),
+		cmocka_unit_test(volatility_has_bounds_and_forgets_gaps),
+	};
+	return cmocka_run_group_tests_name("quote", tests, NULL, NULL);
+}
