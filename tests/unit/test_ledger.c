@@ -289,7 +289,7 @@ static void the_audit_finds_what_a_hand_changed(void **state)
 		"UPDATE bets SET status = 2, pay_row = bet_row WHERE status = 3",
 		"UPDATE bets SET status = 3, pay_row = 0 WHERE status = 2",
 		"UPDATE bets SET pay_row = bet_row WHERE status = 2",
-		"UPDATE bets SET low = low + 2000 WHERE status = 1 AND user = 2 AND t0 = (SELECT max(t0) FROM bets)",
+		"UPDATE bets SET low = low + 20000 WHERE status = 1 AND user = 2 AND t0 = (SELECT max(t0) FROM bets)",
 		"DELETE FROM bets WHERE status = 1 AND user = 2",
 		"UPDATE columns SET path_high = path_high + 1 WHERE status = 1",
 		"UPDATE columns SET path = substr(path, 1, length(path) - 1) || x'00' WHERE status = 1",
