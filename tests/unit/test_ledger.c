@@ -292,7 +292,7 @@ static void the_audit_finds_what_a_hand_changed(void **state)
 		"UPDATE bets SET low = low + 20000 WHERE status = 1 AND user = 2 AND t0 = (SELECT max(t0) FROM bets)",
 		"DELETE FROM bets WHERE status = 1 AND user = 2",
 		"UPDATE columns SET path_high = path_high + 1 WHERE status = 1",
-		"UPDATE columns SET path = substr(path, 1, length(path) - 1) || x'00' WHERE status = 1",
+		"UPDATE columns SET path = CAST(substr(path, 1, length(path) - 1) || x'00' AS BLOB) WHERE status = 1",
 		"UPDATE columns SET digest = zeroblob(32) WHERE status = 2",
 		"UPDATE columns SET prev_digest = randomblob(32) WHERE status = 2",
 		"UPDATE columns SET bets = bets + 1 WHERE status = 2",
