@@ -12,7 +12,7 @@ install(CODE [[
 	get_filename_component(releases ${CMAKE_INSTALL_PREFIX} DIRECTORY)
 	get_filename_component(product ${releases} DIRECTORY)
 	get_filename_component(folder ${releases} NAME)
-	if(folder STREQUAL "releases")
+	if(folder MATCHES "^releases$")
 		file(CREATE_LINK "releases/${version}" "$ENV{DESTDIR}${product}/current" SYMBOLIC)
 		message(STATUS "Current: $ENV{DESTDIR}${product}/current -> releases/${version}")
 	endif()
