@@ -117,6 +117,7 @@ static int fresh(void **state)
 	remove_books();
 	flush_redis();
 	settings.bet_burst = 1000;
+	settings.quote_ttl_ms = 30000; /* a slow machine is no stale feed */
 	settings.queue_max = 10000;
 	settings.cap_player_column = 1000 * (int64_t) USD;
 	settings.cap_cell = 25000 * (int64_t) USD;
