@@ -148,7 +148,7 @@ static int read_current(struct week *w, struct current *ret)
 
 int week_look(struct week *w)
 {
-	struct current now;
+	struct current now = { 0 };
 	int64_t epoch;
 	char path[WEEK_PATH_MAX];
 	int r = gate_epoch(w->gate, &epoch); /* before meta.db is read: a change in between is then seen next time */
