@@ -49,7 +49,7 @@ struct wsock_ops {
 struct wsock_server_conf {
 	const char *host;
 	uint16_t port;       /* 0: the kernel chooses, see wsock_server_port */
-	int listen_fd;       /* >= 0: a passed socket */
+	int listen_fd;       /* > 0: a passed socket, taken over; else host and port count */
 	const char *path;    /* "/ws"; others are 404. NULL: any path */
 	size_t message_max;  /* longer messages close with 1009 */
 	int ping_ms, idle_ms; /* pings of ours, and silence that closes; 0: none */

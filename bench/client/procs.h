@@ -1,0 +1,30 @@
+/* procs.h - the CPU time that other processes used, by /proc. Thread: any. */
+#ifndef BENCH_PROCS_H
+#define BENCH_PROCS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "attr.h"
+
+enum { PROCS_MAX = 16 };
+
+struct proc {
+	char name[32];
+	pid_t pid;
+	int64_t cpu_us; /* at the last procs_read */
+};
+
+struct procs {
+	struct proc v[PROCS_MAX];
+	size_t n;
+};
+
+/* Adds NAME=PID; 0 or -EINVAL. */
+MUST_CHECK int procs_add(struct procs *p, const char *text);
+/* User and system time since each began, children not counted; what a process that is gone used stays as last read. */
+void procs_read(struct procs *p);
+int64_t procs_own_us(void);
+
+#endif

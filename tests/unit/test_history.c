@@ -1,0 +1,248 @@
+/* The ticks in a real Redis: order, lateness, trim, reading back. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "../support/redis_server.h"
+#include "clk.h"
+#include "history.h"
+#include "msg.h"
+
+static struct redis_server redis;
+static struct bus *bus;
+
+static int start_redis(void **state)
+{
+	(void) state;
+	if (!redis_server_start(&redis))
+		return -1;
+	return bus_open(&bus, &(struct bus_conf){ .address = redis.address, .user = "", .password = "", .timeout_ms = 2000 });
+}
+
+static int stop_redis(void **state)
+{
+	(void) state;
+	bus_close(bus);
+	redis_server_stop(&redis);
+	return 0;
+}
+
+static const struct bus_reply *ask(const char *command, const char *key)
+{
+	const struct bus_reply *r;
+	assert_int_equal(bus_command(bus, &r, "%s %s", command, key), 0);
+	assert_int_not_equal(bus_kind(r), BUS_ERROR);
+	return r;
+}
+
+static int empty(void **state)
+{
+	const struct bus_reply *r;
+	(void) state;
+	return bus_command(bus, &r, "FLUSHALL");
+}
+
+/* Past ticks by hand: history_append takes only what is of now. */
+static void put(int64_t t_ms, int64_t p_cents)
+{
+	const struct bus_reply *r;
+	assert_int_equal(bus_command(bus, &r, "XADD %s %lld-0 p %lld", KEY_HISTORY, (long long) t_ms, (long long) p_cents), 0);
+	assert_int_equal(bus_kind(r), BUS_TEXT);
+}
+
+static void a_tick_is_recorded_and_newest(void **state)
+{
+	(void) state;
+	struct tick t = { clk_now_ms(), 9743210 }, back;
+	assert_int_equal(history_last(bus, &back), 1);
+	assert_int_equal(history_append(bus, &t), 0);
+	assert_int_equal(history_last(bus, &back), 0);
+	assert_int_equal(back.t_ms, t.t_ms);
+	assert_int_equal(back.p_cents, t.p_cents);
+	assert_int_equal(bus_int(ask("GET", KEY_PRICE)), 9743210);
+	int64_t life = bus_int(ask("TTL", KEY_PRICE));
+	assert_in_range(life, 3590, 3600);
+}
+
+static void times_rise_strictly(void **state)
+{
+	(void) state;
+	int64_t now = clk_now_ms();
+	assert_int_equal(history_append(bus, &(struct tick){ now, 100 }), 0);
+	assert_int_equal(history_append(bus, &(struct tick){ now, 200 }), HISTORY_E_REFUSED);
+	assert_int_equal(history_append(bus, &(struct tick){ now - 1, 300 }), HISTORY_E_REFUSED);
+	assert_int_equal(history_append(bus, &(struct tick){ now + 1, 400 }), 0);
+	assert_int_equal(bus_int(ask("XLEN", KEY_HISTORY)), 2);
+	assert_int_equal(bus_int(ask("GET", KEY_PRICE)), 400); /* a refused tick left no trace */
+}
+
+static void a_late_or_early_tick_is_refused(void **state)
+{
+	(void) state;
+	int64_t now = clk_now_ms();
+	assert_int_equal(history_append(bus, &(struct tick){ now - HISTORY_LATE_MS - 1, 100 }), HISTORY_E_REFUSED);
+	assert_int_equal(history_append(bus, &(struct tick){ now + HISTORY_LATE_MS + 200, 100 }), HISTORY_E_REFUSED);
+	assert_int_equal(bus_int(ask("XLEN", KEY_HISTORY)), 0);
+	assert_int_equal(history_append(bus, &(struct tick){ clk_now_ms() - HISTORY_LATE_MS + 200, 100 }), 0);
+}
+
+static void old_ticks_are_trimmed(void **state)
+{
+	(void) state;
+	int64_t now = clk_now_ms(), week = (int64_t) HISTORY_DAYS * 24 * 3600 * 1000;
+	for (int i = 0; i < 250; i++)
+		put(now - week - 60000 + i, 100);
+	put(now - week + 60000, 200);
+	assert_int_equal(history_append(bus, &(struct tick){ now, 300 }), 0);
+	assert_true(bus_int(ask("XLEN", KEY_HISTORY)) < 150); /* two whole nodes of a hundred went */
+	struct tick kept[300];
+	size_t n;
+	bool more;
+	assert_int_equal(history_read(bus, now - week, now + 1, kept, 300, &n, &more), 0);
+	assert_int_equal(n, 2);
+	assert_int_equal(kept[0].p_cents, 200);
+}
+
+static void a_full_redis_is_an_error(void **state)
+{
+	(void) state;
+	const struct bus_reply *r;
+	assert_int_equal(bus_command(bus, &r, "CONFIG SET maxmemory 1"), 0);
+	int got = history_append(bus, &(struct tick){ clk_now_ms(), 100 });
+	assert_int_equal(bus_command(bus, &r, "CONFIG SET maxmemory 0"), 0);
+	assert_true(got < 0);
+	assert_int_equal(history_append(bus, &(struct tick){ clk_now_ms(), 100 }), 0);
+}
+
+static void a_range_is_half_open(void **state)
+{
+	(void) state;
+	struct tick t[8];
+	size_t n;
+	bool more;
+	for (int i = 0; i < 5; i++)
+		put(1000 + 100 * i, 10 + i);
+	assert_int_equal(history_read(bus, 1100, 1300, t, 8, &n, &more), 0);
+	assert_int_equal(n, 2);
+	assert_int_equal(t[0].t_ms, 1100);
+	assert_int_equal(t[1].p_cents, 12);
+	assert_false(more);
+	assert_int_equal(history_read(bus, 0, 9000, t, 5, &n, &more), 0);
+	assert_int_equal(n, 5);
+	assert_false(more); /* exactly as many as fit */
+	assert_int_equal(history_read(bus, 0, 9000, t, 4, &n, &more), 0);
+	assert_int_equal(n, 4);
+	assert_true(more);
+	assert_int_equal(history_read(bus, 1300, 1300, t, 8, &n, &more), 0);
+	assert_int_equal(n, 0);
+	assert_int_equal(history_read(bus, 1101, 1199, t, 8, &n, &more), 0);
+	assert_int_equal(n, 0);
+}
+
+static void a_long_range_comes_in_pages(void **state)
+{
+	(void) state;
+	enum { MANY = 2 * HISTORY_PAGE + 17 };
+	struct tick *t = calloc(MANY, sizeof *t);
+	size_t n;
+	bool more;
+	assert_non_null(t);
+	for (int i = 0; i < MANY;) {
+		for (int k = 0; k < 500 && i < MANY; k++, i++)
+			assert_int_equal(bus_addf(bus, "XADD %s %lld-0 p %lld", KEY_HISTORY, 1000LL + i, 5LL + i), 0);
+		assert_int_equal(bus_flush(bus), 0);
+	}
+	assert_int_equal(history_read(bus, 0, 1000000, t, MANY, &n, &more), 0);
+	assert_int_equal(n, MANY);
+	assert_false(more);
+	assert_true(ticks_valid(t, n));
+	assert_int_equal(t[MANY - 1].p_cents, 5 + MANY - 1);
+	assert_int_equal(history_read(bus, 0, 1000000, t, HISTORY_PAGE, &n, &more), 0);
+	assert_int_equal(n, HISTORY_PAGE);
+	assert_true(more);
+	free(t);
+}
+
+static void the_one_before(void **state)
+{
+	(void) state;
+	struct tick t;
+	put(1000, 10);
+	put(2000, 20);
+	assert_int_equal(history_before(bus, 1000, &t), 1);
+	assert_int_equal(history_before(bus, 0, &t), 1);
+	assert_int_equal(history_before(bus, 1001, &t), 0);
+	assert_int_equal(t.p_cents, 10);
+	assert_int_equal(history_before(bus, 2000, &t), 0);
+	assert_int_equal(t.p_cents, 10);
+	assert_int_equal(history_before(bus, 9000, &t), 0);
+	assert_int_equal(t.p_cents, 20);
+}
+
+static void a_column_has_its_anchor(void **state)
+{
+	(void) state;
+	struct tick t[64];
+	size_t n;
+	bool anchor;
+	int64_t redis_ms, now = clk_now_ms();
+	assert_int_equal(history_column(bus, 10, 5, t, 64, &n, &anchor, &redis_ms), 0);
+	assert_int_equal(n, 0);
+	assert_false(anchor);
+	assert_true(redis_ms >= now && redis_ms < now + 1000);
+	put(9000, 1);
+	put(9999, 2); /* the anchor */
+	put(10000, 3);
+	put(14999, 4);
+	put(15000, 5); /* the next column's */
+	assert_int_equal(history_column(bus, 10, 5, t, 64, &n, &anchor, &redis_ms), 0);
+	assert_int_equal(n, 3);
+	assert_true(anchor);
+	assert_int_equal(t[0].p_cents, 2);
+	assert_int_equal(t[1].p_cents, 3);
+	assert_int_equal(t[2].p_cents, 4);
+	assert_int_equal(history_column(bus, 5, 5, t, 64, &n, &anchor, &redis_ms), 0); /* no anchor, two ticks */
+	assert_int_equal(n, 2);
+	assert_false(anchor);
+	assert_int_equal(history_column(bus, 20, 5, t, 64, &n, &anchor, &redis_ms), 0); /* the anchor alone */
+	assert_int_equal(n, 1);
+	assert_true(anchor);
+	assert_true(history_column(bus, 10, 5, t, 2, &n, &anchor, &redis_ms) < 0); /* never a part of a path */
+	assert_int_equal(history_column(bus, 10, 5, t, 3, &n, &anchor, &redis_ms), 0);
+	assert_int_equal(n, 3);
+}
+
+static void what_is_no_tick_is_told(void **state)
+{
+	(void) state;
+	struct tick t[4];
+	size_t n;
+	bool more;
+	const struct bus_reply *r;
+	assert_int_equal(bus_command(bus, &r, "XADD %s 1000-0 p nonsense", KEY_HISTORY), 0);
+	assert_true(history_read(bus, 0, 2000, t, 4, &n, &more) < 0);
+	assert_int_equal(bus_command(bus, &r, "DEL %s", KEY_HISTORY), 0);
+	assert_int_equal(bus_command(bus, &r, "SET %s 5", KEY_HISTORY), 0); /* of a wrong type */
+	assert_true(history_last(bus, t) < 0);
+	assert_true(history_append(bus, &(struct tick){ clk_now_ms(), 5 }) < 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(a_tick_is_recorded_and_newest, empty),
+		cmocka_unit_test_setup(times_rise_strictly, empty),
+		cmocka_unit_test_setup(a_late_or_early_tick_is_refused, empty),
+		cmocka_unit_test_setup(old_ticks_are_trimmed, empty),
+		cmocka_unit_test_setup(a_full_redis_is_an_error, empty),
+		cmocka_unit_test_setup(a_range_is_half_open, empty),
+		cmocka_unit_test_setup(a_long_range_comes_in_pages, empty),
+		cmocka_unit_test_setup(the_one_before, empty),
+		cmocka_unit_test_setup(a_column_has_its_anchor, empty),
+		cmocka_unit_test_setup(what_is_no_tick_is_told, empty),
+	};
+	return cmocka_run_group_tests(tests, start_redis, stop_redis);
+}
