@@ -1,5 +1,5 @@
-/* bench-load - signed bets by many wallets, as fast as they are answered and at a fixed rate; JSON on stdout. Signing and
- * logins are done before each phase and are not in its numbers. */
+/* bench-load - signed bets by many wallets, as fast as they are answered and at a fixed rate; JSON on stdout. Signing
+ * and logins are done before each phase and are not in its numbers. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -8,6 +8,7 @@
 
 #include "buf.h"
 #include "err.h"
+#include "http.h"
 #include "money.h"
 #include "players.h"
 #include "shots.h"
@@ -17,16 +18,17 @@
 struct options {
 	const char *api;
 	size_t connections, bets;
-	double rate, seconds;
+	double rate, share, seconds;
 	int64_t chain_id;
 	unsigned threads;
 	struct procs procs;
 };
 
 static const char usage[] =
-	"bench-load --api HOST:PORT [--connections 64] [--bets 40000] [--rate 0 --seconds 10] [--chain-id 1]\n"
-	"           [--sign-threads 2] [--process NAME=PID]...\n"
-	"Closed loop of --bets over --connections, then, with a --rate, an open loop of so many a second for --seconds.\n"
+	"bench-load --api HOST:PORT [--connections 64] [--bets 40000] [--rate R | --open-share S] [--seconds 10]\n"
+	"           [--chain-id 1] [--sign-threads 2] [--process NAME=PID]...\n"
+	"Closed loop of --bets over --connections; then, if asked for, an open loop for --seconds: of R bets a\n"
+	"second, or of the share S of what the closed loop reached.\n"
 	"The named processes' CPU time is measured. New wallets need a TAP_WELCOME_CREDIT.\n";
 
 static int parse_options(struct options *o, int argc, char **argv)
@@ -34,6 +36,7 @@ static int parse_options(struct options *o, int argc, char **argv)
 	static const struct option names[] = {
 		{ "api", required_argument, NULL, 'a' }, { "connections", required_argument, NULL, 'c' },
 		{ "bets", required_argument, NULL, 'n' }, { "rate", required_argument, NULL, 'r' },
+		{ "open-share", required_argument, NULL, 'o' },
 		{ "seconds", required_argument, NULL, 's' }, { "chain-id", required_argument, NULL, 'i' },
 		{ "sign-threads", required_argument, NULL, 't' }, { "process", required_argument, NULL, 'p' }, { 0 },
 	};
@@ -44,6 +47,7 @@ static int parse_options(struct options *o, int argc, char **argv)
 		case 'c': o->connections = strtoul(optarg, NULL, 10); break;
 		case 'n': o->bets = strtoul(optarg, NULL, 10); break;
 		case 'r': o->rate = strtod(optarg, NULL); break;
+		case 'o': o->share = strtod(optarg, NULL); break;
 		case 's': o->seconds = strtod(optarg, NULL); break;
 		case 'i': o->chain_id = strtoll(optarg, NULL, 10); break;
 		case 't': o->threads = (unsigned) strtoul(optarg, NULL, 10); break;
@@ -54,13 +58,15 @@ static int parse_options(struct options *o, int argc, char **argv)
 		default: return err_say(-EINVAL, "an unknown option");
 		}
 	}
-	if (!o->api || o->connections < 1 || o->connections > 4096 || o->threads < 1 || o->rate < 0 || optind != argc)
+	if (!o->api || o->connections < 1 || o->connections > HTTP_CONNECTIONS_MAX || o->threads < 1 || o->rate < 0 ||
+			o->share < 0 || optind != argc)
 		return err_say(-EINVAL, "--api, and --connections of 1 to 4096");
 	return 0;
 }
 
 /* Fresh wallets, their bets, and the volley: one phase's numbers do not depend on another's. */
-static int phase(const struct options *o, const char *name, double rate, size_t bets, double send_s, struct json_out *w)
+static int phase(const struct options *o, const char *name, double rate, size_t bets, double send_s, struct json_out *w,
+		double *ret_per_second)
 {
 	struct volley_conf conf = { .api = o->api, .connections = o->connections, .rate = rate };
 	struct shots_conf signing = { .api = o->api, .chain_id = o->chain_id, .stake_micros = MICROS_PER_USD,
@@ -81,8 +87,10 @@ static int phase(const struct options *o, const char *name, double rate, size_t 
 		return err_trace(r);
 	(void) fprintf(stderr, "bench-load: %s: sending %zu bets on %zu cells\n", name, shots.n, shots.cells);
 	r = volley_run(&v, &conf, &shots, &o->procs);
-	if (r == 0)
+	if (r == 0) {
 		volley_report(&v, name, &conf, &shots, w);
+		*ret_per_second = (double) v.accepted * 1e6 / (double) v.took_us;
+	}
 	volley_free(&v);
 	shots_free(&shots);
 	return err_trace(r);
@@ -93,13 +101,15 @@ static int run(const struct options *o, struct buf *out)
 	/* what the plan assumes of a closed loop; too slow a server gets fewer bets accepted, not a wrong number */
 	const double closed_per_second = 4000;
 	struct json_out w;
+	double reached = 0, unused;
 	int r = sig_init();
 	jw_begin(&w, out);
 	jw_object(&w, NULL);
 	if (r == 0 && o->bets > 0)
-		r = phase(o, "closed", 0, o->bets, (double) o->bets / closed_per_second, &w);
-	if (r == 0 && o->rate > 0)
-		r = phase(o, "open", o->rate, (size_t) (o->rate * o->seconds), o->seconds, &w);
+		r = phase(o, "closed", 0, o->bets, (double) o->bets / closed_per_second, &w, &reached);
+	double rate = o->rate > 0 ? o->rate : o->share * reached;
+	if (r == 0 && rate > 0)
+		r = phase(o, "open", rate, (size_t) (rate * o->seconds), o->seconds, &w, &unused);
 	jw_end_object(&w);
 	return r;
 }

@@ -1,4 +1,5 @@
-/* players.h - wallets of the load generator: random keys, signed in over the public API, so that the welcome credit is theirs. */
+/* players.h - wallets of the load generator: random keys, signed in over the public API, so that the welcome credit is
+ * theirs. */
 #ifndef LOAD_PLAYERS_H
 #define LOAD_PLAYERS_H
 

@@ -74,6 +74,8 @@ void volley_report(const struct volley *v, const char *name, const struct volley
 	put_cpu(v, w);
 	put_seconds(v, w);
 	jw_int(w, "cells", (int64_t) shots->cells);
-	put_tenths(w, "signed_ahead_per_second", (double) shots->n * 1e6 / (double) (shots->sign_us ? shots->sign_us : 1));
+	jw_int(w, "last_t0", shots->last_t0_s);
+	if (shots->sign_us > 0)
+		put_tenths(w, "signed_ahead_per_second", (double) shots->n * 1e6 / (double) shots->sign_us);
 	jw_end_object(w);
 }

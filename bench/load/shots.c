@@ -1,6 +1,7 @@
 #include "shots.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -117,7 +118,8 @@ static int sign_one(const struct signer *s, const struct player *p, const struct
 {
 	struct tap tap = { .wallet = p->wallet, .cell = *cell, .stake = money_of(s->conf->stake_micros),
 		.rate_min = { RATE_LEAST }, .timestamp_s = s->timestamp_s, .chain_id = s->conf->chain_id };
-	char text[TAP_TEXT_MAX], cell_text[CELL_TEXT_SIZE], nonce[UUID_TEXT_SIZE], hex[2 * SIG_SIZE + 1], body[BODY_MAX];
+	char text[TAP_TEXT_MAX], body[BODY_MAX];
+	char cell_text[CELL_TEXT_SIZE], nonce[UUID_TEXT_SIZE], hex[2 * SIG_SIZE + 1];
 	struct sig sig;
 	fresh_nonce(tap.nonce);
 	if (sig_sign(&sig, p->secret, text, tap_text(text, &tap)) != 0)
@@ -126,14 +128,14 @@ static int sign_one(const struct signer *s, const struct player *p, const struct
 	nonce_format(nonce, tap.nonce);
 	hex_encode(hex, sig.b, SIG_SIZE);
 	int n = snprintf(body, sizeof body,
-			"{\"wallet\":\"%s\",\"cell\":\"%s\",\"stake\":%lld,\"rate\":%d,\"nonce\":\"%s\",\"timestamp\":%lld,"
-			"\"chain_id\":%lld,\"version\":1,\"signature\":\"0x%s\"}", p->text, cell_text,
-			(long long) tap.stake.micros, RATE_LEAST, nonce, (long long) tap.timestamp_s, (long long) tap.chain_id, hex);
+			"{\"wallet\":\"%s\",\"cell\":\"%s\",\"stake\":%" PRId64 ",\"rate\":%d,\"nonce\":\"%s\","
+			"\"timestamp\":%" PRId64 ",\"chain_id\":%" PRId64 ",\"version\":1,\"signature\":\"0x%s\"}",
+			p->text, cell_text, tap.stake.micros, RATE_LEAST, nonce, tap.timestamp_s, tap.chain_id, hex);
 	if (n < 0 || (size_t) n >= sizeof body)
 		return -EMSGSIZE;
 	n = snprintf(ret->request, sizeof ret->request,
-			"POST /api/v1/bets HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
-			n, body);
+			"POST /api/v1/bets HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
+			"Content-Length: %d\r\n\r\n%s", n, body);
 	if (n < 0 || (size_t) n >= sizeof ret->request)
 		return -EMSGSIZE;
 	ret->n = (uint16_t) n;
@@ -184,7 +186,8 @@ static void note_span(struct shots *s, const struct board *b)
 	}
 }
 
-int shots_new(struct shots *ret, const struct shots_conf *conf, const struct player *players, size_t n_players, size_t wanted)
+int shots_new(struct shots *ret, const struct shots_conf *conf, const struct player *players, size_t n_players,
+		size_t wanted)
 {
 	static struct board board;
 	unsigned threads = conf->threads < THREADS_MAX ? conf->threads : THREADS_MAX;
@@ -204,8 +207,8 @@ int shots_new(struct shots *ret, const struct shots_conf *conf, const struct pla
 	if (!ret->v)
 		return -ENOMEM;
 	note_span(ret, &board);
-	struct signer what = { .conf = conf, .players = players, .board = &board, .n_players = n_players, .cells = ret->cells,
-		.timestamp_s = now_ms / 1000 + (int64_t) (sign_s + conf->send_s / 2), .shots = ret->v };
+	struct signer what = { .conf = conf, .players = players, .board = &board, .n_players = n_players,
+		.cells = ret->cells, .timestamp_s = now_ms / 1000 + (int64_t) (sign_s + conf->send_s / 2), .shots = ret->v };
 	int64_t from_us = clk_mono_us();
 	r = sign_all(ret, &what, threads);
 	ret->sign_us = clk_mono_us() - from_us;

@@ -1,4 +1,5 @@
-/* shots.h - signed bets, ready to be sent: the open cells of the newest grid, dealt to the players, each cell once to each. */
+/* shots.h - signed bets, ready to be sent: the open cells of the newest grid, dealt to the players, each cell at most
+ * once to each. */
 #ifndef LOAD_SHOTS_H
 #define LOAD_SHOTS_H
 

@@ -75,7 +75,7 @@ void store_dir_of(char *out, size_t size, const char *path)
 	(void) snprintf(out, size, "%.*s", slash ? (int) (slash - path) : 1, slash ? path : ".");
 }
 
-int store_sync_path(const char *path)
+int store_sync(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)

@@ -132,6 +132,8 @@ void store_gate_leave(struct store *s);
 /* Copies the whole content, compacted, to a new file (VACUUM INTO) and syncs it; then the caller verifies it. Outside a
  * transaction; holds no writer. */
 MUST_CHECK int store_copy_to(struct store *s, const char *path);
+/* fsync of a file or a directory. */
+MUST_CHECK int store_sync(const char *path);
 /* PRAGMA quick_check / integrity_check: 0 ok, 1 not, with the first finding in text. Outside a transaction. */
 MUST_CHECK int store_check(struct store *s, bool full, char *text, size_t size);
 

@@ -104,9 +104,9 @@ int store_copy_to(struct store *s, const char *path)
 	char dir[512];
 	store_dir_of(dir, sizeof dir, path);
 	if (r == 0)
-		r = store_sync_path(path);
+		r = store_sync(path);
 	if (r == 0)
-		r = store_sync_path(dir);
+		r = store_sync(dir);
 	return r == -ENOSPC ? STORE_E_FULL : err_trace(r);
 }
 

@@ -60,7 +60,6 @@ void gate_leave_checkpointer(struct gate *g);
 bool gate_is_checkpointer(const struct gate *g);
 /* Microseconds the last gate_enter waited. */
 int64_t gate_waited_us(const struct gate *g);
-int store_sync_path(const char *path); /* fsync of a file or a directory */
 void store_dir_of(char *out, size_t size, const char *path);
 
 #endif

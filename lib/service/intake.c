@@ -223,7 +223,7 @@ void intake_answer(struct intake *in, struct intake_tap *t, enum intake_result r
 }
 
 /* The threads end in the order of a tap's way, each after it has done what the one before handed on. */
-static void stop_threads(struct intake *in)
+void intake_drain(struct intake *in)
 {
 	(void) pthread_mutex_lock(&in->lock);
 	in->stopping = true;
@@ -241,13 +241,14 @@ static void stop_threads(struct intake *in)
 	(void) pthread_mutex_unlock(&in->announcer.lock);
 	if (in->threads > 0)
 		(void) pthread_join(in->announcer_thread, NULL);
+	in->threads = 0;
 }
 
 struct intake *intake_stop(struct intake *in)
 {
 	if (!in)
 		return NULL;
-	stop_threads(in);
+	intake_drain(in);
 	announcer_close(in);
 	intake_writer_close(in);
 	in->door_bus = bus_close(in->door_bus);

@@ -92,7 +92,8 @@ MUST_CHECK int intake_submit_job(struct intake *in, struct intake_job *j);
  * full queue drops the oldest (players see the gap by seq). */
 void intake_announce(struct intake *in, const struct account *a, struct buf *event);
 
-/* Refuses new taps, finishes what is queued, stops its threads. */
+/* Finishes what is queued and stops the threads; whoever still submits is refused. intake_stop drains too, and frees. */
+void intake_drain(struct intake *in);
 struct intake *intake_stop(struct intake *in);
 /* The writer or the door has failed for good (failed commit): the daemon must exit. */
 bool intake_failed(const struct intake *in);

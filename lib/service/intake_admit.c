@@ -114,22 +114,31 @@ static enum intake_result place_and_price(const struct intake *in, struct intake
 	return INTAKE_CONFIRMED;
 }
 
-/* What the moment decides, in the contract's order. account NULL: a wallet that never signed in. */
-static enum intake_result judge(const struct intake *in, struct intake_tap *t, const struct account *account,
-		const struct bet *there)
+/* What the book knows of the wallet and the cell. */
+struct known {
+	bool has_account, has_bet;
+	bool decided; /* a column so late is recorded already: a clock stepped back, and no column opens twice */
+	struct account account;
+	struct bet bet;
+};
+
+/* What the moment decides, in the contract's order. A wallet that never signed in has no account. */
+static enum intake_result judge(const struct intake *in, struct intake_tap *t, const struct known *k)
 {
 	enum intake_result r = place_and_price(in, t);
 	if (r != INTAKE_CONFIRMED)
 		return r;
-	if (there) {
-		t->bet = *there;
+	if (k->decided)
+		return INTAKE_COLUMN_CLOSED;
+	if (k->has_bet) {
+		t->bet = k->bet;
 		return INTAKE_BET_EXISTS;
 	}
-	if (!exposure_player_fits(in->exposure, &t->bet, account ? account->open_stake : money_of(0)))
+	if (!exposure_player_fits(in->exposure, &t->bet, k->has_account ? k->account.open_stake : money_of(0)))
 		return INTAKE_LIMIT_REACHED;
 	if (t->bet.rate.e4 == 0 || !exposure_house_fits(in->exposure, &t->bet))
 		return INTAKE_CELL_CLOSED;
-	if (!account)
+	if (!k->has_account)
 		return INTAKE_NO_FUNDS;
 	return INTAKE_CONFIRMED;
 }
@@ -168,8 +177,7 @@ static int place(struct intake *in, struct store *db, struct intake_tap *t, stru
 }
 
 /* After the nonce: place, price, limits, funds, rows. */
-static int decide(struct intake *in, struct store *db, struct intake_tap *t, const struct account *account,
-		const struct bet *there, struct account *after)
+static int decide(struct intake *in, struct store *db, struct intake_tap *t, const struct known *k, struct account *after)
 {
 	if (!in->batch.betting || !quote_lives(in, t->bet.placed_ms)) {
 		t->result = INTAKE_FEED_STALE;
@@ -179,41 +187,48 @@ static int decide(struct intake *in, struct store *db, struct intake_tap *t, con
 		t->result = INTAKE_OVERLOADED;
 		return 0;
 	}
-	t->result = judge(in, t, account, there);
+	t->result = judge(in, t, k);
 	int r = t->result == INTAKE_CONFIRMED ? place(in, db, t, after) : 0;
 	if (r < 0 || !spends_nonce(t->result))
 		nonces_remove(in->decided, t->tap.nonce);
 	return r;
 }
 
+static int look_up(struct store *db, const struct tap *t, struct known *k)
+{
+	*k = (struct known){ .has_account = false };
+	int r = ledger_account(db, &t->wallet, &k->account);
+	if (r != 0)
+		return r < 0 ? err_trace(r) : 0;
+	k->has_account = true;
+	r = book_may_put(db, k->account.user, &t->cell);
+	k->decided = r == BOOK_E_DECIDED;
+	if (r == BOOK_E_EXISTS) {
+		r = book_bet(db, k->account.user, &t->cell, &k->bet);
+		k->has_bet = r == 0;
+	}
+	return r < 0 ? err_trace(r) : 0;
+}
+
 int intake_admit(struct intake *in, struct store *db, struct intake_tap *t, struct account *after)
 {
-	struct account account;
-	struct bet there;
-	bool known = false, exists = false;
+	struct known k;
 
 	t->bet = bet_of(&t->tap, clk_now_ms());
-	int r = ledger_account(db, &t->tap.wallet, &account);
+	int r = look_up(db, &t->tap, &k);
 	if (r < 0)
-		return err_trace(r);
-	if (r == 0) {
-		known = true;
-		t->bet.user = account.user;
-		r = book_bet(db, account.user, &t->tap.cell, &there);
-		if (r < 0)
-			return err_trace(r);
-		exists = r == 0;
-	}
-	if (exists && bet_same_request(&there, &t->bet))
-		return replay(t, db, &there, &account);
-	r = known ? recall(in, db, account.user, t->bet.placed_ms) : 0;
+		return r;
+	t->bet.user = k.has_account ? k.account.user : 0;
+	if (k.has_bet && bet_same_request(&k.bet, &t->bet))
+		return replay(t, db, &k.bet, &k.account);
+	r = k.has_account ? recall(in, db, k.account.user, t->bet.placed_ms) : 0;
 	if (r < 0)
 		return r;
 	if (t->verdict == AUTH_NONCE_SPENT || nonces_has(in->decided, t->tap.nonce)) {
 		t->result = INTAKE_REPLAY_DETECTED;
 		return 0;
 	}
-	return decide(in, db, t, known ? &account : NULL, exists ? &there : NULL, after);
+	return decide(in, db, t, &k, after);
 }
 
 void intake_unadmit(struct intake *in, const struct intake_tap *t)

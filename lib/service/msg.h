@@ -53,6 +53,9 @@ void msg_grid(struct buf *out, const struct quote_grid *g);
 MUST_CHECK bool msg_grid_parse(struct quote_grid *ret, const char *text, size_t n);
 void msg_status(struct buf *out, enum feed_state feed, bool betting);
 MUST_CHECK bool msg_status_parse(enum feed_state *feed, bool *betting, const char *text, size_t n);
+/* The operator's word on CHANNEL_OVERRIDE and in KEY_OVERRIDE, as it stands: open, close or auto. */
+const char *override_name(enum breaker_override o);
+MUST_CHECK bool override_parse(enum breaker_override *ret, const char *text, size_t n);
 void msg_constants(struct buf *out, const struct settings *s); /* the object alone: {"column_seconds":...} */
 void msg_hello(struct buf *out, const struct settings *s, int64_t now_ms);
 

@@ -123,3 +123,24 @@ int64_t msg_seq(const char *text, size_t n)
 		return 0;
 	return seq;
 }
+
+static const char *const overrides[] = {
+	[BREAKER_AUTO] = "auto",
+	[BREAKER_OPEN] = "open",
+	[BREAKER_CLOSED] = "close",
+};
+
+const char *override_name(enum breaker_override o)
+{
+	return overrides[o];
+}
+
+bool override_parse(enum breaker_override *ret, const char *text, size_t n)
+{
+	for (size_t i = 0; i < ARRAY_LEN(overrides); i++)
+		if (n == strlen(overrides[i]) && memcmp(text, overrides[i], n) == 0) {
+			*ret = (enum breaker_override) i;
+			return true;
+		}
+	return false;
+}

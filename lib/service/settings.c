@@ -32,7 +32,7 @@ static void rows_for(struct settings *s, struct conf_row rows[static 96])
 			FOR_INGEST);
 	ROW("TAP_QUOTE_TTL_MS", CONF_INT, &s->quote_ttl_ms, "1000", 50, 60000, "ms", "a quote's life",
 			FOR_API | FOR_WS | FOR_INGEST);
-	ROW("TAP_QUOTE_MS", CONF_INT, &s->quote_ms, "250", 50, 10000, "ms", "distance of two grids", FOR_INGEST);
+	ROW("TAP_QUOTE_MS", CONF_INT, &s->quote_ms, "200", 50, 10000, "ms", "distance of two grids", FOR_INGEST);
 	ROW("TAP_STAKE_PRESETS", CONF_INTS, &s->stake_presets, USD(1) "," USD(5) "," USD(10) "," USD(25) "," USD(100), 1, most,
 			"micro-USD", "the stakes that can be bet", FOR_API | FOR_WS);
 	ROW("TAP_CAP_PLAYER_COLUMN", CONF_INT, &s->cap_player_column, USD(1000), 1, most, "micro-USD",

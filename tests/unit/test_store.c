@@ -133,6 +133,7 @@ static void a_reader_writes_nothing(void **state)
 	(void) store_close(w);
 }
 
+#ifdef TAP_FAULTS
 static void every_fault_leaves_all_or_nothing(void **state)
 {
 	(void) state;
@@ -159,6 +160,7 @@ static void every_fault_leaves_all_or_nothing(void **state)
 	}
 	(void) store_close(w);
 }
+#endif
 
 static void migrations_go_up_down_up_on_a_filled_file(void **state)
 {
@@ -388,7 +390,9 @@ int main(void)
 		CASE(a_commit_is_seen_and_a_rollback_is_not),
 		CASE(a_constraint_leaves_the_transaction_usable),
 		CASE(a_reader_writes_nothing),
+#ifdef TAP_FAULTS
 		CASE(every_fault_leaves_all_or_nothing),
+#endif
 		CASE(migrations_go_up_down_up_on_a_filled_file),
 		CASE(the_wal_is_moved_when_long_and_by_its_checkpointer_only),
 		CASE(a_reader_cannot_make_the_wal_grow_for_ever),

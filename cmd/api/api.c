@@ -1,0 +1,198 @@
+#include "api.h"
+
+#include <string.h>
+
+#include "clk.h"
+#include "daemon.h"
+#include "err.h"
+#include "log.h"
+#include "sig.h"
+
+static struct api api;
+
+const struct httpd_route api_routes[] = {
+	{ "POST", "/api/v1/auth/challenge", post_challenge, HTTPD_JSON_BODY },
+	{ "POST", "/api/v1/auth/login", post_login, HTTPD_JSON_BODY },
+	{ "DELETE", "/api/v1/auth/session", delete_session, 0 },
+	{ "GET", "/api/v1/me", get_me, 0 },
+	{ "GET", "/api/v1/grid", get_grid, 0 },
+	{ "POST", "/api/v1/bets", post_bet, HTTPD_JSON_BODY },
+	{ "GET", "/api/v1/bets", get_bets, 0 },
+	{ "GET", "/api/v1/bets/{id}", get_bet, 0 },
+	{ "GET", "/api/v1/ledger", get_ledger, 0 },
+	{ "GET", "/api/v1/columns/{t0}", get_column, 0 },
+	{ "GET", "/api/v1/prices", get_prices, 0 },
+	{ "GET", "/health", get_public_health, 0 },
+	{ NULL, NULL, NULL, 0 },
+};
+
+static int start_http(struct api *a)
+{
+	struct httpd_conf conf = { .host = a->s->api_listen.host, .port = a->s->api_listen.port,
+		.listen_fd = daemon_socket("public"), .threads = (unsigned) a->s->api_threads,
+		.request_deadline_ms = (int) a->s->request_deadline_ms, .routes = api_routes, .ctx = a };
+	return httpd_start(&a->http, &conf);
+}
+
+int api_start(const struct settings *s)
+{
+	const struct bus_conf *bus = daemon_bus();
+	api.s = s;
+	api.rules = settings_grid(s);
+	int r = sig_init();
+	if (r != 0)
+		return log_errno(r < 0 ? r : -1, "signatures cannot be checked");
+	r = market_start(&api.market, s, bus);
+	if (r < 0)
+		return log_errno(r, "the market cannot be listened to");
+	struct intake_market market = { .grid = market_grid, .betting = market_betting, .u = api.market };
+	r = intake_start(&api.intake, s, bus, &market);
+	if (r < 0)
+		return log_errno(r, "the book in %s cannot be opened", s->data_dir.v);
+	r = work_start(&api.work, &api, bus);
+	if (r < 0)
+		return log_errno(r, "no readers");
+	r = start_http(&api);
+	if (r < 0)
+		return log_errno(r, "%s:%u cannot be listened on", s->api_listen.host, s->api_listen.port);
+	log_info("listening on port %u", httpd_port(api.http));
+	return 0;
+}
+
+uint16_t api_port(void)
+{
+	return api.http ? httpd_port(api.http) : 0;
+}
+
+int api_turn(void)
+{
+	(void) clk_sleep_until_ms(clk_mono_ms() + 100);
+	if (intake_failed(api.intake)) {
+		log_err("the book failed: it is opened anew by the next process");
+		return -1;
+	}
+	return 0;
+}
+
+/* First no new connections; then what is inside is answered, and what still comes on open connections is refused; then the
+ * server goes, and only then what its handlers call. */
+void api_stop(void)
+{
+	if (api.http)
+		httpd_quiesce(api.http);
+	if (api.work)
+		work_drain(api.work);
+	if (api.intake)
+		intake_drain(api.intake);
+	if (api.http)
+		api.http = httpd_stop(api.http);
+	api.work = work_stop(api.work);
+	api.intake = intake_stop(api.intake);
+	api.market = market_stop(api.market);
+}
+
+bool api_alive(void)
+{
+	return intake_alive(api.intake, clk_mono_ms());
+}
+
+bool api_ready(void *u)
+{
+	struct intake_stats st;
+	struct market_view view;
+	(void) u;
+	if (!api.http || intake_failed(api.intake))
+		return false;
+	intake_stats(api.intake, &st);
+	market_look(api.market, &view);
+	return st.redis_up && view.listening;
+}
+
+void api_health(struct ops_health *h, void *u)
+{
+	static const enum health of_feed[] = { [FEED_HEALTHY] = HEALTH_HEALTHY, [FEED_DEGRADED] = HEALTH_DEGRADED,
+		[FEED_CRITICAL] = HEALTH_CRITICAL };
+	struct intake_stats st;
+	struct market_view view;
+	(void) u;
+	if (!api.http) {
+		ops_check(h, "database", HEALTH_CRITICAL);
+		return;
+	}
+	intake_stats(api.intake, &st);
+	market_look(api.market, &view);
+	bool database = !intake_failed(api.intake) && !st.disk_full && intake_alive(api.intake, clk_mono_ms());
+	bool redis = st.redis_up && view.listening;
+	ops_check(h, "database", database ? HEALTH_HEALTHY : HEALTH_CRITICAL);
+	ops_check(h, "redis", redis ? HEALTH_HEALTHY : HEALTH_CRITICAL);
+	ops_check(h, "price_feed", of_feed[view.feed]);
+	ops_check_begin(h, "circuit_breaker", view.betting ? HEALTH_HEALTHY : HEALTH_CRITICAL);
+	jw_bool(&h->w, "betting", view.betting);
+	ops_check_end(h);
+}
+
+static double seconds(int64_t us)
+{
+	return (double) us / 1e6;
+}
+
+static void store_metrics(struct buf *out, const struct intake_stats *st)
+{
+	ops_counter(out, "tap_store_commits_total", "commits of this process", st->store.commits);
+	ops_gauge(out, "tap_store_commit_max_seconds", "longest commit", seconds(st->store.commit_max_us));
+	ops_gauge(out, "tap_store_gate_wait_max_seconds", "longest wait for the write gate",
+			seconds(st->store.gate_wait_max_us));
+	ops_counter(out, "tap_store_checkpoints_total", "checkpoints of this process", st->store.checkpoints);
+	ops_gauge(out, "tap_store_checkpoint_max_seconds", "longest checkpoint", seconds(st->store.checkpoint_max_us));
+	ops_gauge(out, "tap_store_wal_bytes", "size of the write-ahead log", (double) st->wal_bytes);
+	ops_gauge(out, "tap_store_disk_full", "1 while writes are refused for want of room", st->disk_full);
+}
+
+static void http_metrics(struct buf *out)
+{
+	static const char *const labels[] = { NULL, NULL, "class=\"2xx\"", "class=\"3xx\"", "class=\"4xx\"", "class=\"5xx\"" };
+	struct httpd_stats st;
+	httpd_stats(api.http, &st);
+	ops_family(out, "tap_http_responses_total", "answers by class", "counter");
+	for (size_t i = 2; i < ARRAY_LEN(labels); i++)
+		ops_labelled(out, "tap_http_responses_total", labels[i], (double) st.by_status[i]);
+	ops_counter(out, "tap_http_requests_total", "requests", st.requests);
+	ops_gauge(out, "tap_http_readers_waiting", "requests that wait for a reader", (double) work_waiting(api.work));
+}
+
+void api_metrics(struct buf *out, void *u)
+{
+	struct intake_stats st;
+	struct market_view view;
+	(void) u;
+	if (!api.http)
+		return;
+	intake_stats(api.intake, &st);
+	market_look(api.market, &view);
+	ops_counter(out, "tap_bets_submitted_total", "bets with a good form and signature", st.taps);
+	ops_counter(out, "tap_bets_confirmed_total", "bets written", st.confirmed);
+	ops_counter(out, "tap_bets_replayed_total", "bets answered again", st.replayed);
+	ops_counter(out, "tap_bets_refused_total", "bets refused after the signature", st.refused);
+	ops_counter(out, "tap_bet_batches_total", "transactions of bets", st.batches);
+	ops_gauge(out, "tap_bet_batch_max", "bets in the largest transaction", (double) st.batch_max);
+	ops_gauge(out, "tap_bets_queued", "bets between submit and answer", (double) st.queued);
+	ops_gauge(out, "tap_bet_oldest_wait_seconds", "age of the oldest bet that waits", seconds(st.oldest_wait_us));
+	ops_histogram(out, "tap_bet_seconds", "from the request to its answer", &api.bet_seconds);
+	ops_counter(out, "tap_events_announced_total", "events given to Redis", st.announced);
+	ops_counter(out, "tap_events_dropped_total", "events that found no way to Redis", st.announce_dropped);
+	ops_gauge(out, "tap_open_exposure_dollars", "the house's worst case over all open bets",
+			(double) st.open_exposure.micros / MICROS_PER_USD);
+	ops_gauge(out, "tap_redis_up", "1 while Redis answers", st.redis_up);
+	ops_gauge(out, "tap_betting", "1 while bets are taken", view.betting);
+	ops_gauge(out, "tap_feed_state", "0 healthy, 1 degraded, 2 critical", (double) view.feed);
+	ops_counter(out, "tap_grids_heard_total", "grids heard", view.grids);
+	ops_counter(out, "tap_ticks_heard_total", "ticks heard", view.ticks);
+	store_metrics(out, &st);
+	http_metrics(out);
+}
+
+void api_defer(struct api *a, struct httpd_req *req, work_fn *fn, void *arg)
+{
+	if (work_submit(a->work, fn, req, arg) != 0)
+		httpd_problem(req, PROBLEM_OVERLOADED, "Too many requests wait; try again in a second.", NULL, 1);
+}

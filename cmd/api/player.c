@@ -1,0 +1,62 @@
+/* Who asks: the bearer's session and its account; and the answers that all routes share. */
+#include "api.h"
+#include "clk.h"
+#include "ledger.h"
+#include "log.h"
+
+void api_malformed(struct httpd_req *req, const char *detail)
+{
+	httpd_problem(req, PROBLEM_MALFORMED_REQUEST, detail, NULL, 0);
+}
+
+void api_unauthorized(struct httpd_req *req, const char *detail)
+{
+	httpd_set_header(req, "WWW-Authenticate", "Bearer");
+	httpd_problem(req, PROBLEM_UNAUTHORIZED, detail, NULL, 0);
+}
+
+void api_unavailable(struct httpd_req *req, int r, const char *what)
+{
+	(void) log_errno(r, "request %s: %s", httpd_id(req), what);
+	httpd_problem(req, PROBLEM_UNAVAILABLE, "A part that this needs is down; try again in a second.", NULL, 1);
+}
+
+bool api_session(struct worker *w, struct httpd_req *req, struct auth_session *ret)
+{
+	const char *token = httpd_bearer(req);
+	if (!token) {
+		api_unauthorized(req, "Authorization: Bearer <session_token> is needed.");
+		return false;
+	}
+	int r = auth_session(w->bus, token, clk_now_ms(), ret);
+	if (r < 0) {
+		api_unavailable(req, r, "session");
+		return false;
+	}
+	if (r != 0) {
+		api_unauthorized(req, "The session is unknown or over; sign in again.");
+		return false;
+	}
+	return true;
+}
+
+bool api_player(struct worker *w, struct httpd_req *req, struct store **db, struct account *ret)
+{
+	struct auth_session session;
+	if (!api_session(w, req, &session))
+		return false;
+	int r = worker_db(w, db);
+	if (r < 0) {
+		api_unavailable(req, r, "book");
+		return false;
+	}
+	r = ledger_account(*db, &session.wallet, ret);
+	if (r == 0)
+		return true;
+	worker_done(w);
+	if (r < 0)
+		api_unavailable(req, r, "account");
+	else
+		api_unauthorized(req, "The session's account is not in the book; sign in again.");
+	return false;
+}

@@ -1,0 +1,290 @@
+/* POST /auth/challenge, POST /auth/login, DELETE /auth/session. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api.h"
+#include "check.h"
+#include "clk.h"
+#include "json.h"
+#include "ledger.h"
+#include "log.h"
+#include "msg.h"
+
+/* The body as an object; NULL: answered. The caller frees it. */
+static struct json *read_object(struct httpd_req *req)
+{
+	size_t n;
+	const char *why, *body = httpd_body(req, &n);
+	struct json *doc = NULL;
+	int r = json_parse(&doc, body, n, &why);
+	if (r < 0) {
+		api_unavailable(req, r, "body");
+		return NULL;
+	}
+	if (r > 0 || !json_is_object(json_root(doc))) {
+		api_malformed(req, r > 0 ? why : "The body must be a JSON object.");
+		return json_free(doc);
+	}
+	return doc;
+}
+
+static bool read_wallet(const struct json_value *v, struct wallet *ret)
+{
+	size_t n;
+	const char *text = json_string(v, &n);
+	return text && wallet_parse(ret, text, n);
+}
+
+static void challenge(struct worker *w, struct httpd_req *req, void *arg)
+{
+	_cleanup_(json_freep) struct json *doc = read_object(req);
+	struct buf text = BUF_INIT(AUTH_TEXT_MAX), body = BUF_INIT((size_t) 2 * AUTH_TEXT_MAX);
+	struct wallet wallet, key;
+	struct json_out out;
+	int64_t expires_ms;
+	(void) arg;
+
+	if (!doc)
+		return;
+	const struct json_value *key_value = json_get(json_root(doc), "session_key");
+	if (!read_wallet(json_get(json_root(doc), "wallet"), &wallet) || (key_value && !read_wallet(key_value, &key))) {
+		api_malformed(req, "wallet and session_key are 0x and 40 hex digits; mixed case must pass EIP-55.");
+		return;
+	}
+	int r = auth_challenge(w->bus, w->api->s, &wallet, key_value ? &key : NULL, clk_now_ms(), &text, &expires_ms);
+	if (r < 0) {
+		buf_free(&text);
+		api_unavailable(req, r, "challenge");
+		return;
+	}
+	jw_begin(&out, &body);
+	jw_object(&out, NULL);
+	jw_str(&out, "message", text.p);
+	jw_int(&out, "expires_at", expires_ms);
+	jw_end_object(&out);
+	buf_free(&text);
+	httpd_reply_json(req, 200, &body);
+}
+
+void post_challenge(struct httpd_req *req, void *ctx)
+{
+	api_defer(ctx, req, challenge, NULL);
+}
+
+/* A login on its way: checked by a reader, its account opened by the writer, its session made by a reader. */
+struct login {
+	struct intake_job job; /* first: the writer hands it back */
+	struct api *api;
+	struct httpd_req *req;
+	struct json *doc;      /* holds the text */
+	const char *text;
+	size_t n;
+	struct auth_session session;
+	struct account account;
+};
+
+static void login_free(struct login *l)
+{
+	(void) json_free(l->doc);
+	free(l);
+}
+
+static void answer_login(struct login *l)
+{
+	struct buf body = BUF_INIT(1024);
+	struct json_out out;
+	char who[WALLET_TEXT_SIZE], key[WALLET_TEXT_SIZE];
+
+	wallet_format(who, &l->session.wallet);
+	jw_begin(&out, &body);
+	jw_object(&out, NULL);
+	jw_str(&out, "session_token", l->session.token);
+	jw_str(&out, "wallet", who);
+	if (l->session.has_key) {
+		wallet_format(key, &l->session.key);
+		jw_str(&out, "session_key", key);
+	}
+	jw_int(&out, "balance", l->account.balance.micros);
+	jw_int(&out, "expires_at", l->session.expires_ms);
+	jw_end_object(&out);
+	httpd_reply_json(l->req, 201, &body);
+	login_free(l);
+}
+
+static void refuse_login(struct login *l, int r)
+{
+	struct httpd_req *req = l->req;
+	login_free(l);
+	switch (r) {
+	case AUTH_E_UNKNOWN:
+	case AUTH_E_SPENT:
+		api_unauthorized(req, "The challenge is unknown, over or spent; ask for a new one.");
+		break;
+	case AUTH_E_SIGNATURE:
+		httpd_problem(req, PROBLEM_INVALID_SIGNATURE, "The message is not signed by the wallet (and the session key) it names.",
+				NULL, 0);
+		break;
+	case AUTH_E_KEY_SIGNATURE_MISSING:
+		api_malformed(req, "The message names a session key: session_key_signature is needed.");
+		break;
+	case AUTH_E_KEY_IN_USE:
+		httpd_problem(req, PROBLEM_SESSION_KEY_IN_USE, "Make a new session key.", NULL, 0);
+		break;
+	default:
+		api_unavailable(req, r, "login");
+	}
+}
+
+static void make_session(struct worker *w, struct httpd_req *req, void *arg)
+{
+	struct login *l = arg;
+	(void) req;
+	if (l->account.suspended) {
+		httpd_problem(l->req, PROBLEM_ACCOUNT_SUSPENDED, "Ask the operator.", NULL, 0);
+		login_free(l);
+		return;
+	}
+	int r = auth_login(w->bus, l->text, l->n, clk_now_ms(), &l->session);
+	if (r != 0)
+		refuse_login(l, r);
+	else
+		answer_login(l);
+}
+
+/* In the writer's transaction: the account, and its welcome credit as its first event. */
+static int open_account(struct intake_job *j, struct store *db, int64_t now_ms)
+{
+	struct login *l = (struct login *) j;
+	const struct settings *s = l->api->s;
+	char who[WALLET_TEXT_SIZE], ref_id[LEDGER_REF_ID_MAX];
+
+	int r = ledger_account_open(db, &l->session.wallet, now_ms, &l->account);
+	if (r != 0 || s->welcome_credit == 0)
+		return r;
+	wallet_format(who, &l->session.wallet);
+	(void) snprintf(ref_id, sizeof ref_id, "welcome:%s", who);
+	struct posting p = { .user = l->account.user, .amount = amount_in(money_of(s->welcome_credit)),
+		.ref_type = LEDGER_DEPOSIT, .ref_id = ref_id, .at_ms = now_ms };
+	r = ledger_post(db, &p, &l->account);
+	CHECK(r <= 0); /* the account is new: nothing was posted to it */
+	return r;
+}
+
+static void account_opened(struct intake_job *j, int result)
+{
+	struct login *l = (struct login *) j;
+	if (result < 0) {
+		refuse_login(l, result);
+		return;
+	}
+	if (result == 0) {
+		struct buf event = BUF_INIT(MSG_EVENT_MAX);
+		if (l->account.seq > 0)
+			msg_balance(&event, &l->account, LEDGER_DEPOSIT);
+		intake_announce(l->api->intake, &l->account, &event);
+	}
+	if (work_submit(l->api->work, make_session, l->req, l) != 0) {
+		httpd_problem(l->req, PROBLEM_OVERLOADED, "Too many requests wait; try again in a second.", NULL, 1);
+		login_free(l);
+	}
+}
+
+/* 0: the account is there; LEDGER_E_ABSENT; <0. */
+static int find_account(struct worker *w, struct login *l)
+{
+	struct store *db;
+	int r = worker_db(w, &db);
+	if (r < 0)
+		return r;
+	r = ledger_account(db, &l->session.wallet, &l->account);
+	worker_done(w);
+	return r;
+}
+
+static void carry_on(struct worker *w, struct login *l)
+{
+	int r = find_account(w, l);
+	if (r == 0) {
+		make_session(w, l->req, l);
+	} else if (r < 0) {
+		refuse_login(l, r);
+	} else {
+		l->job = (struct intake_job){ .fn = open_account, .done = account_opened };
+		if (intake_submit_job(l->api->intake, &l->job) != 0) {
+			httpd_problem(l->req, PROBLEM_OVERLOADED, "Too many requests wait; try again in a second.", NULL, 1);
+			login_free(l);
+		}
+	}
+}
+
+/* NULL when all is well formed. */
+static const char *read_login(struct login *l, struct sig *sig, struct sig *key_sig, bool *has_key_sig)
+{
+	const struct json_value *root = json_root(l->doc), *key_value = json_get(root, "session_key_signature");
+	size_t n;
+	l->text = json_string(json_get(root, "message"), &l->n);
+	if (!l->text)
+		return "message is the text of the challenge.";
+	const char *text = json_string(json_get(root, "signature"), &n);
+	if (!text || sig_parse(sig, text, n) != 0)
+		return "signature is 0x and 130 hex digits.";
+	*has_key_sig = key_value != NULL;
+	text = json_string(key_value, &n);
+	if (key_value && (!text || sig_parse(key_sig, text, n) != 0))
+		return "session_key_signature is 0x and 130 hex digits.";
+	return NULL;
+}
+
+static void login(struct worker *w, struct httpd_req *req, void *arg)
+{
+	struct sig sig, key_sig;
+	bool has_key_sig;
+	(void) arg;
+	struct json *doc = read_object(req);
+	if (!doc)
+		return;
+	struct login *l = calloc(1, sizeof *l);
+	if (!l) {
+		(void) json_free(doc);
+		api_unavailable(req, -1, "login");
+		return;
+	}
+	*l = (struct login){ .api = w->api, .req = req, .doc = doc };
+	const char *wrong = read_login(l, &sig, &key_sig, &has_key_sig);
+	if (wrong) {
+		login_free(l);
+		api_malformed(req, wrong);
+		return;
+	}
+	int r = auth_check(w->bus, l->text, l->n, &sig, has_key_sig ? &key_sig : NULL, &l->session);
+	if (r != 0)
+		refuse_login(l, r);
+	else
+		carry_on(w, l);
+}
+
+void post_login(struct httpd_req *req, void *ctx)
+{
+	api_defer(ctx, req, login, NULL);
+}
+
+static void logout(struct worker *w, struct httpd_req *req, void *arg)
+{
+	struct auth_session session;
+	(void) arg;
+	if (!api_session(w, req, &session))
+		return;
+	int r = auth_logout(w->bus, &session);
+	if (r < 0)
+		api_unavailable(req, r, "logout");
+	else if (r != 0)
+		api_unauthorized(req, "The session is over already.");
+	else
+		httpd_reply_empty(req, 204);
+}
+
+void delete_session(struct httpd_req *req, void *ctx)
+{
+	api_defer(ctx, req, logout, NULL);
+}

@@ -1,0 +1,363 @@
+/* POST /bets, GET /bets, GET /bets/{id}. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api.h"
+#include "book.h"
+#include "check.h"
+#include "clk.h"
+#include "json.h"
+#include "query.h"
+#include "show.h"
+#include "sig.h"
+#include "tap.h"
+
+enum { STALE_RETRY_S = 10, ANSWER_MAX = 1 << 20 };
+
+struct placing {
+	struct intake_tap tap; /* first: intake hands it back */
+	struct api *api;
+	struct httpd_req *req;
+};
+
+struct refusal {
+	enum problem problem;
+	const char *detail;
+	int retry_after_s;
+};
+
+static const struct refusal refusals[] = {
+	[INTAKE_NOT_SIGNER] = { PROBLEM_INVALID_SIGNATURE, "Neither the wallet nor a live session key of it signed this.", 0 },
+	[INTAKE_RATE_LIMITED] = { PROBLEM_RATE_LIMITED, "Too many bets of this wallet.", 1 },
+	[INTAKE_REPLAY_DETECTED] = { PROBLEM_REPLAY_DETECTED, "The nonce was spent before; sign again with a new one.", 0 },
+	[INTAKE_FEED_STALE] = { PROBLEM_PRICE_FEED_STALE, "There is no live price to bet on; nothing was done.", STALE_RETRY_S },
+	[INTAKE_BEYOND_GRID] = { PROBLEM_INVALID_CELL, "The cell lies beyond the newest grid.", 0 },
+	[INTAKE_COLUMN_CLOSED] = { PROBLEM_COLUMN_CLOSED, "The past, the current and the next column are closed.", 0 },
+	[INTAKE_QUOTE_CHANGED] = { PROBLEM_QUOTE_CHANGED, "The newest rate is below the least that was asked.", 0 },
+	[INTAKE_BET_EXISTS] = { PROBLEM_BET_EXISTS, "One bet for each wallet and cell.", 0 },
+	[INTAKE_LIMIT_REACHED] = { PROBLEM_LIMIT_REACHED, "The stake would pass the player's limit in the column or in all.", 0 },
+	[INTAKE_CELL_CLOSED] = { PROBLEM_CELL_CLOSED, "The cell takes no bet of this size.", 0 },
+	[INTAKE_SUSPENDED] = { PROBLEM_ACCOUNT_SUSPENDED, "Ask the operator.", 0 },
+	[INTAKE_NO_FUNDS] = { PROBLEM_INSUFFICIENT_FUNDS, "The balance does not cover the stake.", 0 },
+	[INTAKE_OVERLOADED] = { PROBLEM_OVERLOADED, "Too many bets wait; nothing was done.", 1 },
+	[INTAKE_UNAVAILABLE] = { PROBLEM_UNAVAILABLE, "A part that is needed is down; nothing was done.", 1 },
+	[INTAKE_UNKNOWN] = { PROBLEM_OUTCOME_UNKNOWN, "Ask GET /bets whether the bet was written.", 1 },
+};
+
+static void answer_refused(const struct placing *p)
+{
+	const struct intake_tap *t = &p->tap;
+	const struct refusal *r = &refusals[t->result];
+	char id[ULID_TEXT_SIZE];
+	struct problem_extra extra, *with = NULL;
+
+	if (t->result == INTAKE_QUOTE_CHANGED) {
+		extra = (struct problem_extra){ .name = "rate", .number = t->rate.e4 };
+		with = &extra;
+	} else if (t->result == INTAKE_BET_EXISTS) {
+		show_bet_id(id, &t->bet);
+		extra = (struct problem_extra){ .name = "bet_id", .text = id };
+		with = &extra;
+	}
+	httpd_problem(p->req, r->problem, r->detail, with,
+			t->result == INTAKE_RATE_LIMITED ? t->retry_after_s : r->retry_after_s);
+}
+
+static void answer_placed(const struct placing *p)
+{
+	const struct intake_tap *t = &p->tap;
+	bool again = t->result == INTAKE_REPLAYED;
+	char id[ULID_TEXT_SIZE], cell[CELL_TEXT_SIZE], location[64];
+	struct buf body = BUF_INIT(1024);
+	struct json_out out;
+
+	show_bet_id(id, &t->bet);
+	cell_format(cell, &t->bet.cell);
+	jw_begin(&out, &body);
+	jw_object(&out, NULL);
+	jw_str(&out, "bet_id", id);
+	jw_str(&out, "status", "confirmed");
+	jw_str(&out, "cell", cell);
+	jw_int(&out, "stake", t->bet.stake.micros);
+	jw_int(&out, "rate", t->bet.rate.e4);
+	jw_int(&out, "balance", t->balance.micros);
+	jw_int(&out, "placed_at", t->bet.placed_ms);
+	jw_end_object(&out);
+	(void) snprintf(location, sizeof location, "/api/v1/bets/%s", id);
+	httpd_set_header(p->req, "Location", location);
+	if (again)
+		httpd_set_header(p->req, "Idempotent-Replayed", "true");
+	httpd_reply_json(p->req, again ? 200 : 202, &body);
+}
+
+/* On intake's threads. */
+static void placed(struct intake_tap *t)
+{
+	struct placing *p = (struct placing *) t;
+	ops_observe_us(&p->api->bet_seconds, clk_mono_us() - httpd_started_us(p->req));
+	if (t->result == INTAKE_CONFIRMED || t->result == INTAKE_REPLAYED)
+		answer_placed(p);
+	else
+		answer_refused(p);
+	free(p);
+}
+
+static bool is_preset(const struct settings *s, int64_t stake)
+{
+	for (size_t i = 0; i < s->stake_presets.n; i++)
+		if (s->stake_presets.v[i] == stake)
+			return true;
+	return false;
+}
+
+struct bad {
+	enum problem problem;
+	const char *detail;
+};
+#define MALFORMED(detail) ((struct bad){ PROBLEM_MALFORMED_REQUEST, (detail) })
+static const struct bad good;
+
+/* All members of the body that are signed, and the signature. problem NONE: good. */
+static struct bad read_members(const struct api *a, const struct json_value *o, struct tap *t, struct sig *sig)
+{
+	size_t n, cell_n;
+	int64_t rate, version, stake;
+	const char *text = json_string(json_get(o, "wallet"), &n);
+	if (!text || !wallet_parse(&t->wallet, text, n))
+		return MALFORMED("wallet is 0x and 40 hex digits; mixed case must pass EIP-55.");
+	const char *cell = json_string(json_get(o, "cell"), &cell_n);
+	if (!cell)
+		return MALFORMED("cell is a text, <t0>_<low>_<high>.");
+	if (!json_int(json_get(o, "stake"), &stake))
+		return MALFORMED("stake is an integer of micro-USD.");
+	if (!json_int(json_get(o, "rate"), &rate) || rate < RATE_LEAST || rate > a->s->max_rate)
+		return MALFORMED("rate is an integer of 1e-4, from 10100 to max_rate.");
+	text = json_string(json_get(o, "nonce"), &n);
+	if (!text || !nonce_parse(t->nonce, text, n))
+		return MALFORMED("nonce is a UUID version 4 in lower case.");
+	if (!json_int(json_get(o, "timestamp"), &t->timestamp_s))
+		return MALFORMED("timestamp is an integer of seconds since the Unix epoch.");
+	if (!json_int(json_get(o, "chain_id"), &t->chain_id))
+		return MALFORMED("chain_id is an integer.");
+	if (!json_int(json_get(o, "version"), &version) || version != TAP_VERSION)
+		return MALFORMED("version is 1.");
+	text = json_string(json_get(o, "signature"), &n);
+	if (!text || sig_parse(sig, text, n) != 0)
+		return MALFORMED("signature is 0x and 130 hex digits.");
+	if (!cell_parse(&t->cell, cell, cell_n, &a->rules))
+		return (struct bad){ PROBLEM_INVALID_CELL, "cell is <t0>_<low>_<high>, aligned to columns and rows." };
+	if (!is_preset(a->s, stake))
+		return (struct bad){ PROBLEM_INVALID_STAKE, "stake must be one of stake_presets." };
+	t->stake = money_of(stake);
+	t->rate_min = (struct rate){ (int32_t) rate };
+	return good;
+}
+
+/* Form and stake, chain, timestamp, signature: what needs neither Redis nor the book. */
+static struct bad check_body(const struct api *a, const char *body, size_t n, struct tap *t, struct wallet *signer)
+{
+	_cleanup_(json_freep) struct json *doc = NULL;
+	const char *why;
+	char text[TAP_TEXT_MAX];
+	struct sig sig;
+
+	int r = json_parse(&doc, body, n, &why);
+	if (r < 0)
+		return (struct bad){ PROBLEM_UNAVAILABLE, "No memory; try again in a second." };
+	if (r > 0)
+		return MALFORMED(why);
+	if (!json_is_object(json_root(doc)))
+		return MALFORMED("The body must be a JSON object.");
+	struct bad bad = read_members(a, json_root(doc), t, &sig);
+	if (bad.problem != PROBLEM_NONE)
+		return bad;
+	if (t->chain_id != a->s->chain_id)
+		return (struct bad){ PROBLEM_WRONG_CHAIN, "chain_id must be that of GET /grid's constants." };
+	if (!signed_in_time(t->timestamp_s, clk_now_ms()))
+		return (struct bad){ PROBLEM_SIGNATURE_EXPIRED, "timestamp must be within 30 seconds of now." };
+	size_t text_n = tap_text(text, t);
+	if (sig_recover(signer, &sig, text, text_n) != 0)
+		return (struct bad){ PROBLEM_INVALID_SIGNATURE, "The signature is no valid one with low s." };
+	return good;
+}
+
+void post_bet(struct httpd_req *req, void *ctx)
+{
+	struct api *a = ctx;
+	size_t n;
+	const char *body = httpd_body(req, &n);
+	struct placing *p = calloc(1, sizeof *p);
+	if (!p) {
+		api_unavailable(req, -ENOMEM, "bet");
+		return;
+	}
+	struct bad bad = check_body(a, body, n, &p->tap.tap, &p->tap.signer);
+	if (bad.problem == PROBLEM_NONE) {
+		p->api = a;
+		p->req = req;
+		p->tap.done = placed;
+		if (intake_submit(a->intake, &p->tap) == 0)
+			return;
+		bad = (struct bad){ PROBLEM_OVERLOADED, refusals[INTAKE_OVERLOADED].detail };
+	}
+	free(p);
+	httpd_problem(req, bad.problem, bad.detail, NULL, problem_status(bad.problem) == 503 ? 1 : 0);
+}
+
+struct bet_list {
+	struct bet *bets;
+	size_t n, max;
+	int64_t last_row;
+};
+
+static bool collect_bet(void *u, const struct bet *b, int64_t row)
+{
+	struct bet_list *l = u;
+	CHECK(l->n < l->max);
+	l->bets[l->n++] = *b;
+	l->last_row = row;
+	return true;
+}
+
+/* The columns of a list repeat: the last one read is kept. */
+static int write_bets(struct json_out *out, struct store *db, const struct bet_list *l)
+{
+	struct column c;
+	int64_t held = -1;
+	for (size_t i = 0; i < l->n; i++) {
+		const struct bet *b = &l->bets[i];
+		bool decided = b->state != BET_CONFIRMED;
+		if (decided && b->cell.t0_s != held) {
+			int r = book_column(db, b->cell.t0_s, &c);
+			if (r < 0)
+				return r;
+			held = r == 0 ? b->cell.t0_s : -1;
+		}
+		show_bet(out, b, decided && held == b->cell.t0_s ? &c : NULL);
+	}
+	return 0;
+}
+
+static int list_bets(struct json_out *out, struct store *db, const struct bet_query *q, struct bet_list *l)
+{
+	bool more;
+	jw_object(out, NULL);
+	jw_array(out, "bets");
+	int r = book_bets(db, q, collect_bet, l, &more);
+	if (r == 0)
+		r = write_bets(out, db, l);
+	jw_end_array(out);
+	if (r == 0)
+		write_cursor(out, more, l->last_row);
+	jw_array(out, "archived_weeks"); /* weeks that are no longer on this disk */
+	jw_end_array(out);
+	jw_end_object(out);
+	return r;
+}
+
+static bool read_bet_query(struct worker *w, struct httpd_req *req, struct bet_query *q)
+{
+	struct list_query list;
+	enum bet_state state;
+	const char *status = httpd_query(req, "status");
+	if (!query_list(req, &list))
+		return false;
+	if (status && !bet_state_parse(&state, status)) {
+		api_malformed(req, "status is confirmed, won, lost or void.");
+		return false;
+	}
+	*q = (struct bet_query){ .from_ms = list.from_ms, .to_ms = list.to_ms, .limit = list.limit,
+		.before_row = list.before_row, .status = status ? (int) state : 0, .row_cents = w->api->rules.row_cents };
+	return true;
+}
+
+static void bets(struct worker *w, struct httpd_req *req, void *arg)
+{
+	struct account a;
+	struct store *db;
+	struct bet_query q;
+	struct buf body = BUF_INIT(ANSWER_MAX);
+	struct json_out out;
+	(void) arg;
+
+	if (!api_player(w, req, &db, &a))
+		return;
+	if (!read_bet_query(w, req, &q)) {
+		worker_done(w);
+		return;
+	}
+	q.user = a.user;
+	struct bet_list list = { .bets = calloc(q.limit, sizeof *list.bets), .max = q.limit };
+	jw_begin(&out, &body);
+	int r = list.bets ? list_bets(&out, db, &q, &list) : -ENOMEM;
+	worker_done(w);
+	free(list.bets);
+	if (r < 0) {
+		buf_free(&body);
+		api_unavailable(req, r, "bets");
+		return;
+	}
+	httpd_reply_json(req, 200, &body);
+}
+
+void get_bets(struct httpd_req *req, void *ctx)
+{
+	api_defer(ctx, req, bets, NULL);
+}
+
+/* 0: the player's own bet, with its column once decided; BOOK_E_ABSENT also for another's. */
+static int read_bet(struct worker *w, struct httpd_req *req, struct store *db, int64_t user, struct bet *b, struct column *c,
+		bool *decided)
+{
+	const char *text = httpd_param(req);
+	struct ulid id;
+	if (!ulid_parse(&id, text, strlen(text)))
+		return BOOK_E_ABSENT;
+	int r = book_bet_by_id(db, &id, w->api->rules.row_cents, b);
+	if (r != 0)
+		return r;
+	if (b->user != user)
+		return BOOK_E_ABSENT;
+	*decided = b->state != BET_CONFIRMED;
+	if (!*decided)
+		return 0;
+	r = book_column(db, b->cell.t0_s, c);
+	if (r == BOOK_E_ABSENT)
+		*decided = false;
+	return r < 0 ? r : 0;
+}
+
+static void bet(struct worker *w, struct httpd_req *req, void *arg)
+{
+	struct account a;
+	struct store *db;
+	struct bet b;
+	struct column c;
+	bool decided;
+	struct buf body = BUF_INIT(4096);
+	struct json_out out;
+	(void) arg;
+
+	if (!api_player(w, req, &db, &a))
+		return;
+	int r = read_bet(w, req, db, a.user, &b, &c, &decided);
+	worker_done(w);
+	if (r < 0) {
+		api_unavailable(req, r, "bet");
+		return;
+	}
+	if (r != 0) {
+		httpd_problem(req, PROBLEM_NOT_FOUND, "No bet of this wallet has this id.", NULL, 0);
+		return;
+	}
+	jw_begin(&out, &body);
+	show_bet(&out, &b, decided ? &c : NULL);
+	httpd_reply_json(req, 200, &body);
+}
+
+void get_bet(struct httpd_req *req, void *ctx)
+{
+	api_defer(ctx, req, bet, NULL);
+}

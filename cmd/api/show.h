@@ -1,0 +1,19 @@
+/* show.h - bets, columns and ledger entries as the API shows them. */
+#ifndef TAP_API_SHOW_H
+#define TAP_API_SHOW_H
+
+#include "bet.h"
+#include "book.h"
+#include "json.h"
+#include "ledger.h"
+
+/* The bet's id as text. */
+void show_bet_id(char out[ULID_TEXT_SIZE], const struct bet *b);
+/* evidence: its column once decided, NULL while open. name NULL: an array's element or the root. */
+void show_bet(struct json_out *w, const struct bet *b, const struct column *evidence);
+void show_column(struct json_out *w, const char *name, const struct column *c);
+/* anchor and prev_digest NULL: not known yet. */
+void show_open_column(struct json_out *w, int64_t t0_s, const struct tick *anchor, const struct hash *prev_digest);
+void show_entry(struct json_out *w, const struct entry *e);
+
+#endif

@@ -1,0 +1,160 @@
+#include "archiver.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <sys/statvfs.h>
+
+#include "clk.h"
+#include "daemon.h"
+#include "jobs.h"
+
+enum { TURN_MS = 100, DISK_WARNING = 70, DISK_CRITICAL = 85, DISK_NO_WRITES = 95 };
+
+static const struct settings *settings;
+/* The main thread's; the operations port looks at it under the lock, so that it never meets one that is being stopped. */
+static struct jobs *jobs;
+static pthread_mutex_t jobs_lock = PTHREAD_MUTEX_INITIALIZER;
+static int64_t status_ms;
+
+int archiver_start(const struct settings *s)
+{
+	struct jobs *started;
+	settings = s;
+	int r = jobs_start(&started, s);
+	if (r < 0)
+		return r;
+	(void) pthread_mutex_lock(&jobs_lock);
+	jobs = started;
+	(void) pthread_mutex_unlock(&jobs_lock);
+	return 0;
+}
+
+void archiver_stop(void)
+{
+	(void) pthread_mutex_lock(&jobs_lock);
+	struct jobs *stopping = jobs;
+	jobs = NULL;
+	(void) pthread_mutex_unlock(&jobs_lock);
+	jobs_stop(stopping);
+}
+
+static bool look(struct jobs_report *ret)
+{
+	(void) pthread_mutex_lock(&jobs_lock);
+	bool there = jobs != NULL;
+	if (there)
+		jobs_report(jobs, ret);
+	(void) pthread_mutex_unlock(&jobs_lock);
+	return there;
+}
+
+int archiver_turn(void)
+{
+	struct jobs_report report;
+	int64_t now_ms = clk_mono_ms();
+	(void) clk_sleep_until_ms(now_ms + TURN_MS);
+	if (now_ms >= status_ms && look(&report)) {
+		char stamp[CLK_RFC3339_SIZE] = "never";
+		if (report.backup_ms)
+			clk_rfc3339(stamp, report.backup_ms);
+		daemon_status("newest backup %s, integrity %s", stamp,
+				!report.checked ? "not checked yet" : report.integrity_ok ? "ok" : "DRIFT");
+		status_ms = now_ms + 5000;
+	}
+	return 0;
+}
+
+bool archiver_alive(void)
+{
+	struct jobs_report report;
+	return !look(&report) || !report.busy_since_ms || clk_mono_ms() - report.busy_since_ms < JOBS_STUCK_MS;
+}
+
+/* Percent of the data folder's disk that is used, as df counts it; -1: not known. */
+static int disk_used(void)
+{
+	struct statvfs fs;
+	if (statvfs(settings->data_dir.v, &fs) < 0 || fs.f_blocks == 0)
+		return -1;
+	uint64_t used = fs.f_blocks - fs.f_bfree;
+	uint64_t all = used + fs.f_bavail;
+	return all ? (int) ((used * 100 + all - 1) / all) : 100;
+}
+
+static void database_health(struct ops_health *h, const struct jobs_report *r)
+{
+	int64_t now_ms = clk_now_ms(), age_ms = r->backup_ms ? now_ms - r->backup_ms : 0;
+	enum health is = HEALTH_HEALTHY;
+	if (r->backup_failing || age_ms > 2 * settings->backup_s * 1000 + JOBS_RETRY_MS)
+		is = HEALTH_DEGRADED;
+	if (r->checked && !r->integrity_ok)
+		is = HEALTH_CRITICAL;
+	ops_check_begin(h, "database", is);
+	if (r->backup_ms)
+		jw_int(&h->w, "last_backup", r->backup_ms);
+	else
+		jw_null(&h->w, "last_backup");
+	jw_str(&h->w, "integrity", !r->checked ? "not checked yet" : r->integrity_ok ? "ok" : "drift");
+	if (r->finding[0])
+		jw_str(&h->w, "finding", r->finding);
+	ops_check_end(h);
+}
+
+static void storage_health(struct ops_health *h)
+{
+	int used = disk_used();
+	enum health is = HEALTH_HEALTHY;
+	if (used < 0 || used >= DISK_WARNING)
+		is = HEALTH_DEGRADED;
+	if (used >= DISK_CRITICAL)
+		is = HEALTH_CRITICAL;
+	ops_check_begin(h, "storage", is);
+	jw_str(&h->w, "endpoint", settings->s3_endpoint.v[0] ? settings->s3_endpoint.v : "not configured: nothing is shipped");
+	jw_int(&h->w, "disk_used_percent", used);
+	if (used >= DISK_NO_WRITES)
+		jw_str(&h->w, "disk", "writes are refused");
+	ops_check_end(h);
+}
+
+void archiver_health(struct ops_health *h, void *u)
+{
+	(void) u;
+	struct jobs_report report;
+	if (!look(&report)) {
+		ops_check(h, "database", HEALTH_CRITICAL);
+		return;
+	}
+	database_health(h, &report);
+	storage_health(h);
+}
+
+bool archiver_ready(void *u)
+{
+	(void) u;
+	struct jobs_report report;
+	return look(&report);
+}
+
+void archiver_metrics(struct buf *out, void *u)
+{
+	(void) u;
+	struct jobs_report r;
+	if (!look(&r))
+		return;
+	if (r.backup_ms)
+		ops_gauge(out, "tap_backup_last_success_timestamp_seconds", "when the newest good backup was made",
+				(double) r.backup_ms / 1000);
+	ops_gauge(out, "tap_backup_bytes", "size of the newest backup made since the start", (double) r.backup_bytes);
+	ops_gauge(out, "tap_backup_duration_seconds", "making and verifying it", (double) r.backup_took_ms / 1000);
+	ops_family(out, "tap_backups_total", "backups tried, by result", "counter");
+	ops_labelled(out, "tap_backups_total", "result=\"good\"", (double) r.backups);
+	ops_labelled(out, "tap_backups_total", "result=\"failed\"", (double) r.backup_failures);
+	if (r.checked) {
+		ops_gauge(out, "tap_integrity_ok", "1: the newest check found the book whole", r.integrity_ok);
+		ops_gauge(out, "tap_integrity_last_check_timestamp_seconds", "when it was", (double) r.checked_ms / 1000);
+	}
+	ops_gauge(out, "tap_integrity_duration_seconds", "length of the newest check since the start",
+			(double) r.check_took_ms / 1000);
+	ops_counter(out, "tap_integrity_failures_total", "checks that could not look at the book", r.check_failures);
+	ops_gauge(out, "tap_disk_used_ratio", "used part of the data folder's disk", (double) disk_used() / 100);
+}

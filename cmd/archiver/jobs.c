@@ -1,0 +1,264 @@
+#include "jobs.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "clk.h"
+#include "err.h"
+#include "last_check.h"
+#include "log.h"
+#include "week.h"
+
+struct jobs {
+	const struct settings *s;
+	char dir[BACKUP_PATH_MAX];
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool stopping;
+	struct jobs_report report;
+	pthread_t thread;
+	bool running;
+	/* the thread's own: wall time, since a restart must not forget them */
+	int64_t backup_due_ms, check_due_ms;
+	bool told_no_book;
+};
+
+static void lock(struct jobs *j)
+{
+	(void) pthread_mutex_lock(&j->lock);
+}
+
+static void unlock(struct jobs *j)
+{
+	(void) pthread_mutex_unlock(&j->lock);
+}
+
+static void set_busy(struct jobs *j, bool busy)
+{
+	lock(j);
+	j->report.busy_since_ms = busy ? clk_mono_ms() : 0;
+	unlock(j);
+}
+
+static void note_backup(struct jobs *j, const struct backup *b, int64_t now_ms, bool good)
+{
+	lock(j);
+	j->report.backup_failing = !good;
+	if (good) {
+		j->report.backups++;
+		j->report.backup_ms = now_ms;
+		j->report.backup_bytes = b->bytes;
+		j->report.backup_took_ms = b->took_ms;
+	} else {
+		j->report.backup_failures++;
+	}
+	unlock(j);
+}
+
+static void tell_failure(const char *what, int r, const struct backup *b)
+{
+	if (r == BACKUP_E_BAD)
+		log_err("%s: the copy failed its check and was removed: %s", what, b->found.finding);
+	else if (r == BACKUP_E_FULL)
+		log_err("%s: there is no room", what);
+	else if (r == BACKUP_E_BUSY)
+		log_warn("%s: another is made just now", what);
+	else
+		(void) log_errno(r, "%s", what);
+	err_clear();
+}
+
+/* The time of the next one. */
+static int64_t back_up(struct jobs *j)
+{
+	struct backup b;
+	int64_t now_ms = clk_now_ms();
+	int r = backup_make(j->s->data_dir.v, j->dir, now_ms, &b);
+	note_backup(j, &b, now_ms, r == 0);
+	if (r != 0) {
+		tell_failure("backup", r, &b);
+		return now_ms + (j->s->backup_s * 1000 < JOBS_RETRY_MS ? j->s->backup_s * 1000 : JOBS_RETRY_MS);
+	}
+	log_info("backup %s: %" PRId64 " bytes, %" PRId64 " bets, %" PRId64 " rows, verified, %" PRId64 " ms", b.path, b.bytes,
+			b.found.bets, b.found.rows, b.took_ms);
+	r = backup_prune(j->dir, j->s->backups_kept);
+	if (r < 0)
+		(void) log_errno(r, "old backups");
+	return now_ms + j->s->backup_s * 1000;
+}
+
+static void note_check(struct jobs *j, int r, const struct integrity *found, int64_t now_ms, int64_t took_ms)
+{
+	lock(j);
+	if (r < 0) {
+		j->report.check_failures++;
+	} else {
+		j->report.checks++;
+		j->report.checked = true;
+		j->report.checked_ms = now_ms;
+		j->report.check_took_ms = took_ms;
+		j->report.integrity_ok = r == 0;
+		(void) snprintf(j->report.finding, sizeof j->report.finding, "%s", found->finding);
+	}
+	unlock(j);
+}
+
+static int look_at_book(struct jobs *j, int64_t now_ms, struct integrity *found)
+{
+	struct week *w;
+	int r = week_open(&w, j->s->data_dir.v, STORE_READ, now_ms);
+	if (r != 0)
+		return r < 0 ? err_trace(r) : err_say(-ENOENT, "%s: the book cannot be opened (%d)", j->s->data_dir.v, r);
+	r = integrity_check(w, true, found);
+	week_close(w);
+	return r;
+}
+
+static int64_t check(struct jobs *j)
+{
+	struct integrity found = { 0 };
+	int64_t now_ms = clk_now_ms(), from_ms = clk_mono_ms();
+	int r = look_at_book(j, now_ms, &found);
+	int64_t took_ms = clk_mono_ms() - from_ms;
+	note_check(j, r, &found, now_ms, took_ms);
+	if (r < 0) {
+		(void) log_errno(r, "the book cannot be checked");
+		return now_ms + JOBS_RETRY_MS;
+	}
+	if (r == INTEGRITY_E_DRIFT)
+		log_msg(LOG_LEVEL_CRIT, "integrity: %s", found.finding);
+	else
+		log_info("integrity: whole: %" PRId64 " accounts, %" PRId64 " rows, %" PRId64 " bets, %" PRId64 " columns, %" PRId64
+			 " ms", found.accounts, found.rows, found.bets, found.columns, took_ms);
+	r = last_check_write(j->dir, now_ms, r == 0);
+	if (r < 0)
+		(void) log_errno(r, "the check's date");
+	return now_ms + j->s->integrity_s * 1000;
+}
+
+/* Nothing to do before somebody made a book. */
+static bool book_is_there(struct jobs *j)
+{
+	struct week *w;
+	int r = week_open(&w, j->s->data_dir.v, STORE_READ, clk_now_ms());
+	if (r == 0)
+		week_close(w);
+	if (r == STORE_E_ABSENT && !j->told_no_book) {
+		log_notice("%s: no book yet", j->s->data_dir.v);
+		j->told_no_book = true;
+	}
+	return r != STORE_E_ABSENT; /* other failures are told by the job */
+}
+
+static void run_due(struct jobs *j)
+{
+	int64_t now_ms = clk_now_ms();
+	bool check_is_due = now_ms >= j->check_due_ms, backup_is_due = now_ms >= j->backup_due_ms;
+	if (!check_is_due && !backup_is_due)
+		return;
+	if (!book_is_there(j)) {
+		j->check_due_ms = j->backup_due_ms = now_ms + 1000;
+		return;
+	}
+	set_busy(j, true);
+	if (check_is_due)
+		j->check_due_ms = check(j);
+	if (backup_is_due)
+		j->backup_due_ms = back_up(j);
+	set_busy(j, false);
+}
+
+static void *jobs_run(void *u)
+{
+	struct jobs *j = u;
+	lock(j);
+	while (!j->stopping) {
+		unlock(j);
+		run_due(j);
+		lock(j);
+		int64_t by_ms = clk_mono_ms() + 500;
+		struct timespec ts = { .tv_sec = by_ms / 1000, .tv_nsec = (by_ms % 1000) * 1000000 };
+		if (!j->stopping)
+			(void) pthread_cond_timedwait(&j->changed, &j->lock, &ts);
+	}
+	unlock(j);
+	return NULL;
+}
+
+void jobs_report(struct jobs *j, struct jobs_report *ret)
+{
+	lock(j);
+	*ret = j->report;
+	unlock(j);
+}
+
+/* When both are due, from what an earlier life left. A date in the future (the clock was set back) counts as now. */
+static int read_schedule(struct jobs *j)
+{
+	int64_t now_ms = clk_now_ms(), first_ms = now_ms + JOBS_START_MS, at_ms;
+	bool ok;
+	int r = backup_newest(j->dir, &at_ms);
+	if (r < 0)
+		return err_trace(r);
+	j->backup_due_ms = j->check_due_ms = first_ms;
+	if (r == 0 && at_ms <= now_ms) {
+		j->report.backup_ms = at_ms;
+		if (at_ms + j->s->backup_s * 1000 > first_ms)
+			j->backup_due_ms = at_ms + j->s->backup_s * 1000;
+	}
+	if (last_check_read(j->dir, &at_ms, &ok) == 0 && at_ms <= now_ms) {
+		j->report.checked = true;
+		j->report.checked_ms = at_ms;
+		j->report.integrity_ok = ok;
+		if (ok && at_ms + j->s->integrity_s * 1000 > first_ms)
+			j->check_due_ms = at_ms + j->s->integrity_s * 1000;
+	}
+	return 0;
+}
+
+int jobs_start(struct jobs **ret, const struct settings *s)
+{
+	struct jobs *j = calloc(1, sizeof *j);
+	if (!j)
+		return -ENOMEM;
+	j->s = s;
+	backup_dir(s, j->dir);
+	pthread_condattr_t attr;
+	(void) pthread_mutex_init(&j->lock, NULL);
+	(void) pthread_condattr_init(&attr);
+	(void) pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	(void) pthread_cond_init(&j->changed, &attr);
+	(void) pthread_condattr_destroy(&attr);
+	int r = read_schedule(j);
+	if (r == 0)
+		r = -pthread_create(&j->thread, NULL, jobs_run, j);
+	j->running = r == 0;
+	if (r < 0) {
+		jobs_stop(j);
+		return err_trace(r);
+	}
+	*ret = j;
+	return 0;
+}
+
+struct jobs *jobs_stop(struct jobs *j)
+{
+	if (!j)
+		return NULL;
+	if (j->running) {
+		lock(j);
+		j->stopping = true;
+		(void) pthread_cond_broadcast(&j->changed);
+		unlock(j);
+		(void) pthread_join(j->thread, NULL);
+	}
+	(void) pthread_cond_destroy(&j->changed);
+	(void) pthread_mutex_destroy(&j->lock);
+	free(j);
+	return NULL;
+}

@@ -1,0 +1,133 @@
+/* deposit: credits an account, once for each external id. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "book.h"
+#include "ctl.h"
+#include "err.h"
+#include "ledger.h"
+#include "msg.h"
+
+struct deposit {
+	struct wallet wallet;
+	char wallet_text[WALLET_TEXT_SIZE];
+	int64_t amount;
+	const char *ref;
+	bool opened, already;
+	struct account account;
+};
+
+/* In the transaction: 0, or a positive result of the ledger's. */
+static int post(struct ctl *c, struct store *db, struct deposit *d)
+{
+	int r = ledger_account_open(db, &d->wallet, c->now_ms, &d->account);
+	if (r != 0 && r != LEDGER_E_EXISTS)
+		return r;
+	d->opened = r == 0;
+	const struct posting p = { .user = d->account.user, .amount = amount_in(money_of(d->amount)),
+		.ref_type = LEDGER_DEPOSIT, .ref_id = d->ref, .at_ms = c->now_ms };
+	r = ledger_post(db, &p, &d->account);
+	d->already = r == LEDGER_E_EXISTS;
+	return d->already ? 0 : r;
+}
+
+static int refuse(struct ctl *c, struct week *w, struct deposit *d, int r)
+{
+	int code = ctl_audit(c, w, "deposit ref=%s refused", d->ref);
+	if (code)
+		return code;
+	switch (r) {
+	case LEDGER_E_CONFLICT:
+		return ctl_fail(c, EX_DATAERR, "ref %s was used before, for another wallet or amount", d->ref);
+	case LEDGER_E_OVERFLOW:
+		return ctl_fail(c, EX_DATAERR, "the balance would pass 64 bits");
+	default:
+		return ctl_fail(c, EX_DATAERR, "the ledger refuses the deposit (%d)", r);
+	}
+}
+
+static int write_down(struct ctl *c, struct week *w, struct deposit *d)
+{
+	struct store *db;
+	int code = ctl_audit(c, w, "deposit wallet=%s amount=%" PRId64 " ref=%s", d->wallet_text, d->amount, d->ref);
+	if (code)
+		return code;
+	int r = week_begin(w, &db);
+	if (r == 0) {
+		r = post(c, db, d);
+		if (r > 0) {
+			week_rollback(w);
+			return refuse(c, w, d, r);
+		}
+		if (r < 0)
+			week_rollback(w);
+		else
+			r = week_commit(w);
+	}
+	if (r > 0)
+		return ctl_fail(c, EX_TEMPFAIL, "the disk is full");
+	if (r < 0)
+		return ctl_fail_errno(c, r, "deposit");
+	return d->already ? ctl_audit(c, w, "deposit ref=%s was there already", d->ref) : 0;
+}
+
+/* Persist, then speak. Redis may be away: the deposit stands, and the player's page sees it later. */
+static void announce(struct ctl *c, const struct deposit *d)
+{
+	struct bus *bus;
+	struct buf event = BUF_INIT(MSG_EVENT_MAX);
+	int r = bus_open(&bus, &c->bus);
+	if (r == 0) {
+		msg_balance(&event, &d->account, LEDGER_DEPOSIT);
+		r = msg_announce(bus, &d->account, &event);
+		if (r == 0)
+			r = bus_flush(bus);
+		bus_close(bus);
+	}
+	buf_free(&event);
+	if (r < 0)
+		(void) fprintf(stderr, "tap-trading-ctl: the player was not told, Redis is away: %s\n", err_text());
+}
+
+/* Printable, without blanks or quotes: an id that can be typed again. */
+static bool ref_is_good(const char *ref)
+{
+	size_t n = strlen(ref);
+	for (size_t i = 0; i < n; i++)
+		if (ref[i] <= ' ' || ref[i] > '~' || ref[i] == '"' || ref[i] == '\\')
+			return false;
+	return n > 0 && n < LEDGER_REF_ID_MAX;
+}
+
+int verb_deposit(struct ctl *c)
+{
+	struct deposit d = { .ref = ctl_option(c, "ref") };
+	int code;
+	if (!ctl_wallet(c, &d.wallet) || !ctl_number(c, "amount", 1, INT64_MAX, 0, &d.amount))
+		return EX_USAGE;
+	if (!ref_is_good(d.ref))
+		return ctl_fail(c, EX_USAGE, "--ref: must be 1 to %d printable characters without blanks, quotes and backslashes",
+				LEDGER_REF_ID_MAX - 1);
+	wallet_format(d.wallet_text, &d.wallet);
+	_cleanup_(week_closep) struct week *w = ctl_book(c, STORE_WRITE, &code);
+	if (!w)
+		return code;
+	code = write_down(c, w, &d);
+	if (code)
+		return code;
+	if (!d.already)
+		announce(c, &d);
+	if (d.already)
+		out_say(&c->out, "this deposit was made already; nothing was changed");
+	if (d.opened)
+		out_say(&c->out, "the wallet is new: an account was opened");
+	out_text(&c->out, "wallet", d.wallet_text);
+	out_text(&c->out, "ref", d.ref);
+	out_money(&c->out, "amount", d.amount);
+	out_bool(&c->out, "already", d.already);
+	out_bool(&c->out, "opened", d.opened);
+	out_money(&c->out, "balance", d.account.balance.micros);
+	out_int(&c->out, "seq", d.account.seq);
+	return 0;
+}

@@ -1,0 +1,27 @@
+/* integrity.h - is the week's book whole? The file's pages, the ledger and its chain, bets against rows, columns against their
+ * evidence, the operators' audit log. Service floor, on week, ledger, book. A reader's snapshot: no writer waits for it.
+ * Thread: the week's owner. */
+#ifndef TAP_INTEGRITY_H
+#define TAP_INTEGRITY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "attr.h"
+#include "money.h"
+#include "week.h"
+
+struct integrity {
+	int64_t accounts, rows, commits; /* of the ledger */
+	int64_t bets, open_bets, columns;
+	int64_t audit_rows;
+	struct money balances;
+	char finding[320]; /* "" when all is well */
+};
+
+/* 0: whole; INTEGRITY_E_DRIFT with the first finding; <0: it could not be looked at. full: every page of the file and its
+ * indexes, else a quick look at them; the audits are whole either way. w: READ, outside a transaction. */
+enum { INTEGRITY_E_DRIFT = 1 };
+MUST_CHECK int integrity_check(struct week *w, bool full, struct integrity *ret);
+
+#endif

@@ -1,0 +1,276 @@
+/* Accounts, and the postings that change them. */
+#include "ledger.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "check.h"
+#include "err.h"
+#include "ledger_impl.h"
+
+static const char *const names[LEDGER_REFS] = {
+	[LEDGER_BET] = "BET",
+	[LEDGER_PAYOUT] = "PAYOUT",
+	[LEDGER_REFUND] = "REFUND",
+	[LEDGER_DEPOSIT] = "DEPOSIT",
+	[LEDGER_WITHDRAWAL] = "WITHDRAWAL",
+	[LEDGER_WITHDRAWAL_REVERSAL] = "WITHDRAWAL_REVERSAL",
+	[LEDGER_ADJUSTMENT] = "ADJUSTMENT",
+	[LEDGER_OPENING] = "OPENING",
+};
+
+const char *ledger_ref_name(enum ledger_ref r)
+{
+	CHECK(r >= LEDGER_BET && r < LEDGER_REFS);
+	return names[r];
+}
+
+bool ledger_ref_parse(enum ledger_ref *ret, const char *name)
+{
+	for (enum ledger_ref r = LEDGER_BET; r < LEDGER_REFS; r++) {
+		if (strcmp(names[r], name) == 0) {
+			*ret = r;
+			return true;
+		}
+	}
+	return false;
+}
+
+void ledger_read_account(struct stmt *st, struct full_account *ret)
+{
+	size_t n;
+	*ret = (struct full_account){
+		.a = {
+			.user = stmt_col_int(st, 0),
+			.balance = money_of(stmt_col_int(st, 2)),
+			.seq = stmt_col_int(st, 3),
+			.open_bets = stmt_col_int(st, 4),
+			.open_stake = money_of(stmt_col_int(st, 5)),
+			.suspended = stmt_col_int(st, 6) != 0,
+			.created_ms = stmt_col_int(st, 7),
+		},
+		.last_row = stmt_col_int(st, 8),
+		.opened_version = stmt_col_int(st, 9),
+	};
+	const void *wallet = stmt_col_blob(st, 1, &n);
+	if (n == WALLET_SIZE)
+		memcpy(ret->a.wallet.b, wallet, WALLET_SIZE);
+}
+
+static int read_one(struct stmt *st, struct full_account *ret)
+{
+	int r = stmt_step(st);
+	if (r <= 0)
+		return r < 0 ? err_trace(r) : LEDGER_E_ABSENT;
+	ledger_read_account(st, ret);
+	stmt_reset(st);
+	return 0;
+}
+
+int ledger_load(struct store *db, int64_t user, struct full_account *ret)
+{
+	struct stmt *st = store_stmt(db, "SELECT " ACCOUNT_COLUMNS " FROM users WHERE id = ?1");
+	stmt_int(st, 1, user);
+	return read_one(st, ret);
+}
+
+static int load_by_wallet(struct store *db, const struct wallet *wallet, struct full_account *ret)
+{
+	struct stmt *st = store_stmt(db, "SELECT " ACCOUNT_COLUMNS " FROM users WHERE wallet = ?1");
+	stmt_blob(st, 1, wallet->b, WALLET_SIZE);
+	return read_one(st, ret);
+}
+
+int ledger_account(struct store *db, const struct wallet *wallet, struct account *ret)
+{
+	struct full_account a;
+	int r = load_by_wallet(db, wallet, &a);
+	if (r == 0)
+		*ret = a.a;
+	return r;
+}
+
+int ledger_account_by_id(struct store *db, int64_t user, struct account *ret)
+{
+	struct full_account a;
+	int r = ledger_load(db, user, &a);
+	if (r == 0)
+		*ret = a.a;
+	return r;
+}
+
+int ledger_account_open(struct store *db, const struct wallet *wallet, int64_t now_ms, struct account *ret)
+{
+	int r = ledger_account(db, wallet, ret);
+	if (r != LEDGER_E_ABSENT)
+		return r == 0 ? LEDGER_E_EXISTS : r;
+	struct stmt *st = store_stmt(db, "INSERT INTO users(wallet, balance, version, last_row, open_bets, open_stake,"
+			" suspended, created_at, opened_version) VALUES (?1, 0, 0, 0, 0, 0, 0, ?2, 0)");
+	stmt_blob(st, 1, wallet->b, WALLET_SIZE);
+	stmt_int(st, 2, now_ms);
+	r = ledger_must(stmt_run(st), "new account");
+	if (r < 0)
+		return err_trace(r);
+	*ret = (struct account){ .user = store_last_rowid(db), .wallet = *wallet, .created_ms = now_ms };
+	return 0;
+}
+
+int ledger_suspend(struct store *db, int64_t user, bool suspended)
+{
+	struct stmt *st = store_stmt(db, "UPDATE users SET suspended = ?2 WHERE id = ?1");
+	stmt_int(st, 1, user);
+	stmt_int(st, 2, suspended);
+	int r = ledger_must(stmt_run(st), "suspend");
+	if (r < 0)
+		return err_trace(r);
+	return store_changes(db) == 1 ? 0 : LEDGER_E_ABSENT;
+}
+
+int ledger_save(struct store *db, const struct full_account *a)
+{
+	struct stmt *st = store_stmt(db, "UPDATE users SET balance = ?2, version = ?3, last_row = ?4, open_bets = ?5,"
+			" open_stake = ?6 WHERE id = ?1");
+	stmt_int(st, 1, a->a.user);
+	stmt_int(st, 2, a->a.balance.micros);
+	stmt_int(st, 3, a->a.seq);
+	stmt_int(st, 4, a->last_row);
+	stmt_int(st, 5, a->a.open_bets);
+	stmt_int(st, 6, a->a.open_stake.micros);
+	int r = ledger_must(stmt_run(st), "account");
+	if (r == 0 && store_changes(db) != 1)
+		return err_say(-EBADMSG, "account %lld is gone", (long long) a->a.user);
+	return err_trace(r);
+}
+
+/* The account as the posting leaves it is in *a: the row, then the account, then the answer. */
+static int post(struct store *db, struct full_account *a, struct raw_row *row, const struct bet *bet, struct account *ret)
+{
+	a->a.seq++;
+	int r = row->amount != 0 ? ledger_append(db, a, row, bet) : 0;
+	if (r == 0)
+		r = ledger_save(db, a);
+	if (r < 0)
+		return err_trace(r);
+	*ret = a->a;
+	return 0;
+}
+
+int ledger_stake(struct store *db, const struct bet *bet, struct account *ret, int64_t *ret_row)
+{
+	struct full_account a;
+	struct ulid id;
+	struct raw_row row = { .ref_type = LEDGER_BET, .amount = amount_out(bet->stake).micros, .at_ms = bet->placed_ms };
+	const struct bet_key key = { .placed_ms = bet->placed_ms, .t0_s = bet->cell.t0_s, .low_cents = bet->cell.low_cents,
+		.user = bet->user };
+	CHECK(bet->stake.micros > 0 && bet->state == BET_CONFIRMED);
+	int r = ledger_load(db, bet->user, &a);
+	if (r != 0)
+		return err_trace(r);
+	if (a.a.suspended)
+		return LEDGER_E_SUSPENDED;
+	if (!ledger_cell_ref(&row.cell_ref, &bet->cell) || !bet_id(&id, &key) ||
+			!money_add(&a.a.open_stake, a.a.open_stake, bet->stake))
+		return LEDGER_E_OVERFLOW;
+	if (!money_sub(&a.a.balance, a.a.balance, bet->stake))
+		return LEDGER_E_FUNDS;
+	a.a.open_bets++;
+	r = post(db, &a, &row, bet, ret);
+	if (r == 0)
+		*ret_row = row.id;
+	return err_trace(r);
+}
+
+int ledger_settle(struct store *db, const struct bet *bet, struct account *ret, int64_t *ret_row)
+{
+	struct full_account a;
+	struct raw_row row = { .at_ms = bet->resolved_ms };
+	CHECK(bet->state == BET_WON || bet->state == BET_LOST || bet->state == BET_VOID);
+	CHECK((bet->state == BET_LOST) == (bet->payout.micros == 0));
+	row.ref_type = bet->state == BET_WON ? LEDGER_PAYOUT : LEDGER_REFUND;
+	row.amount = bet->payout.micros;
+	if (!ledger_cell_ref(&row.cell_ref, &bet->cell))
+		return LEDGER_E_OVERFLOW;
+	int r = ledger_load(db, bet->user, &a);
+	if (r != 0)
+		return err_trace(r);
+	if (!money_apply(&a.a.balance, a.a.balance, (struct amount){ row.amount }))
+		return LEDGER_E_OVERFLOW;
+	if (a.a.open_bets < 1 || !money_sub(&a.a.open_stake, a.a.open_stake, bet->stake))
+		return err_say(-EBADMSG, "account %lld has fewer open bets than are settled", (long long) bet->user);
+	a.a.open_bets--;
+	r = post(db, &a, &row, NULL, ret);
+	if (r == 0)
+		*ret_row = row.id;
+	return err_trace(r);
+}
+
+static bool well_formed(const struct posting *p)
+{
+	static const int signs[LEDGER_REFS] = { [LEDGER_DEPOSIT] = 1, [LEDGER_WITHDRAWAL] = -1,
+		[LEDGER_WITHDRAWAL_REVERSAL] = 1, [LEDGER_ADJUSTMENT] = 2 /* either */ };
+	if (p->ref_type < LEDGER_BET || p->ref_type >= LEDGER_REFS || p->amount.micros == 0 ||
+			p->amount.micros == INT64_MIN)
+		return false;
+	int sign = signs[p->ref_type];
+	if (sign == 0 || (sign == 1 && p->amount.micros < 0) || (sign == -1 && p->amount.micros > 0))
+		return false;
+	size_t n = strlen(p->ref_id);
+	for (size_t i = 0; i < n; i++)
+		if (p->ref_id[i] < ' ' || p->ref_id[i] > '~')
+			return false;
+	return n > 0 && n < LEDGER_REF_ID_MAX;
+}
+
+/* 0: free; LEDGER_E_EXISTS, LEDGER_E_CONFLICT: taken. The last term is what lets the partial index serve. */
+static int already_posted(struct store *db, const struct posting *p)
+{
+	struct stmt *st = store_stmt(db, "SELECT user, amount FROM transaction_ledger WHERE ref_id = ?1 AND ref_type = ?2"
+			" AND ref_type IN ('DEPOSIT', 'WITHDRAWAL', 'WITHDRAWAL_REVERSAL', 'ADJUSTMENT')");
+	const char *name = ledger_ref_name(p->ref_type);
+	stmt_text(st, 1, p->ref_id, strlen(p->ref_id));
+	stmt_text(st, 2, name, strlen(name));
+	int r = stmt_step(st);
+	if (r <= 0)
+		return err_trace(r);
+	bool same = stmt_col_int(st, 0) == p->user && stmt_col_int(st, 1) == p->amount.micros;
+	stmt_reset(st);
+	return same ? LEDGER_E_EXISTS : LEDGER_E_CONFLICT;
+}
+
+int ledger_post(struct store *db, const struct posting *p, struct account *ret)
+{
+	if (!well_formed(p))
+		return err_say(-EINVAL, "a posting needs an amount of its type's sign and an id of 1 to %d printable bytes",
+				LEDGER_REF_ID_MAX - 1);
+	struct full_account a;
+	int r = ledger_load(db, p->user, &a);
+	if (r != 0)
+		return err_trace(r);
+	r = already_posted(db, p);
+	if (r == LEDGER_E_EXISTS)
+		*ret = a.a;
+	if (r != 0)
+		return err_trace(r);
+	if (a.a.suspended && p->ref_type == LEDGER_WITHDRAWAL)
+		return LEDGER_E_SUSPENDED;
+	if (!money_apply(&a.a.balance, a.a.balance, p->amount))
+		return p->amount.micros < 0 ? LEDGER_E_FUNDS : LEDGER_E_OVERFLOW;
+	struct raw_row row = { .ref_type = p->ref_type, .amount = p->amount.micros, .text = p->ref_id,
+		.text_len = strlen(p->ref_id), .at_ms = p->at_ms };
+	return err_trace(post(db, &a, &row, NULL, ret));
+}
+
+int ledger_accounts(struct store *db, account_cb *cb, void *u)
+{
+	struct stmt *st = store_stmt(db, "SELECT " ACCOUNT_COLUMNS " FROM users ORDER BY id");
+	int r;
+	while ((r = stmt_step(st)) == STMT_ROW) {
+		struct full_account a;
+		ledger_read_account(st, &a);
+		if (!cb(u, &a.a)) {
+			stmt_reset(st);
+			return 0;
+		}
+	}
+	return err_trace(r);
+}

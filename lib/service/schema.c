@@ -1,0 +1,96 @@
+#include "schema.h"
+
+/* What is written on the hot path, for each bet: one UPDATE of a users row, one row at the end of transaction_ledger, one row of
+ * bets beside its neighbours of the same column. No other index is touched: transaction_ledger's is partial.
+ *
+ * users.version      number of the wallet's events so far; opened_version: when this file was opened
+ * users.last_row     the user's newest ledger row in this file, 0: none; each row's prev leads to the one before
+ * bets.bet_row       its BET row; 0: it stands in an earlier week's file, from which the open bet was carried over
+ * bets.pay_row       its PAYOUT or REFUND row; 0: none
+ * transaction_ledger.ref_id  integer t0 << 31 | low for BET, PAYOUT, REFUND (with user the bet's key), else the external id
+ * chain              one row for each commit that posted: the hash over the one before and the rows first_row..last_row
+ * book.chain_start   the last hash of the week before; zeros in the first
+ * book.settled_until every column that starts at or before it and holds bets is decided
+ *
+ * The numbers of status are enum bet_state and enum column_status. */
+static const char week_1_up[] =
+	"CREATE TABLE book("
+	" id INTEGER PRIMARY KEY CHECK(id = 1), year INTEGER NOT NULL, week INTEGER NOT NULL CHECK(week BETWEEN 1 AND 53),"
+	" opened_at INTEGER NOT NULL, chain_start BLOB NOT NULL CHECK(length(chain_start) = 32),"
+	" settled_until INTEGER NOT NULL) STRICT;"
+	"CREATE TABLE users("
+	" id INTEGER PRIMARY KEY, wallet BLOB NOT NULL UNIQUE CHECK(length(wallet) = 20),"
+	" balance INTEGER NOT NULL CHECK(balance >= 0), version INTEGER NOT NULL CHECK(version >= opened_version),"
+	" last_row INTEGER NOT NULL, open_bets INTEGER NOT NULL CHECK(open_bets >= 0),"
+	" open_stake INTEGER NOT NULL CHECK(open_stake >= 0), suspended INTEGER NOT NULL CHECK(suspended IN (0, 1)),"
+	" created_at INTEGER NOT NULL, opened_version INTEGER NOT NULL CHECK(opened_version >= 0)) STRICT;"
+	"CREATE TABLE transaction_ledger("
+	" id INTEGER PRIMARY KEY, user INTEGER NOT NULL REFERENCES users(id), amount INTEGER NOT NULL CHECK(amount <> 0),"
+	" balance_after INTEGER NOT NULL CHECK(balance_after >= 0),"
+	" ref_type TEXT NOT NULL CHECK(ref_type IN ('BET', 'PAYOUT', 'REFUND', 'DEPOSIT', 'WITHDRAWAL',"
+	" 'WITHDRAWAL_REVERSAL', 'ADJUSTMENT', 'OPENING')),"
+	" ref_id ANY NOT NULL CHECK(typeof(ref_id) = iif(ref_type IN ('BET', 'PAYOUT', 'REFUND'), 'integer', 'text')),"
+	" prev INTEGER NOT NULL CHECK(prev >= 0 AND prev < id), at INTEGER NOT NULL) STRICT;"
+	"CREATE UNIQUE INDEX ledger_external ON transaction_ledger(ref_id, ref_type)"
+	" WHERE ref_type IN ('DEPOSIT', 'WITHDRAWAL', 'WITHDRAWAL_REVERSAL', 'ADJUSTMENT');"
+	"CREATE TABLE chain("
+	" id INTEGER PRIMARY KEY, first_row INTEGER NOT NULL, last_row INTEGER NOT NULL CHECK(last_row >= first_row - 1),"
+	" hash BLOB NOT NULL CHECK(length(hash) = 32)) STRICT;"
+	"CREATE TABLE bets("
+	" t0 INTEGER NOT NULL, low INTEGER NOT NULL CHECK(low >= 0), user INTEGER NOT NULL REFERENCES users(id),"
+	" stake INTEGER NOT NULL CHECK(stake > 0), rate INTEGER NOT NULL CHECK(rate > 0), rate_min INTEGER NOT NULL,"
+	" placed_at INTEGER NOT NULL, signed_at INTEGER NOT NULL, nonce BLOB NOT NULL CHECK(length(nonce) = 16),"
+	" status INTEGER NOT NULL CHECK(status BETWEEN 1 AND 4), bet_row INTEGER NOT NULL, pay_row INTEGER NOT NULL,"
+	" PRIMARY KEY(t0, low, user)) STRICT, WITHOUT ROWID;"
+	"CREATE TABLE columns("
+	" t0 INTEGER PRIMARY KEY, status INTEGER NOT NULL CHECK(status IN (1, 2)), anchor_t INTEGER, anchor_p INTEGER,"
+	" path_low INTEGER NOT NULL, path_high INTEGER NOT NULL, ticks INTEGER NOT NULL, path BLOB NOT NULL,"
+	" digest BLOB NOT NULL CHECK(length(digest) = 32), prev_digest BLOB NOT NULL CHECK(length(prev_digest) = 32),"
+	" settled_at INTEGER NOT NULL, bets INTEGER NOT NULL CHECK(bets >= 0),"
+	" CHECK((anchor_t IS NULL) = (anchor_p IS NULL))) STRICT;"
+	"CREATE TRIGGER ledger_no_update BEFORE UPDATE ON transaction_ledger BEGIN"
+	" SELECT RAISE(ABORT, 'a ledger row is for ever'); END;"
+	"CREATE TRIGGER ledger_no_delete BEFORE DELETE ON transaction_ledger BEGIN"
+	" SELECT RAISE(ABORT, 'a ledger row is for ever'); END;"
+	"CREATE TRIGGER chain_no_update BEFORE UPDATE ON chain BEGIN SELECT RAISE(ABORT, 'the chain is for ever'); END;"
+	"CREATE TRIGGER chain_no_delete BEFORE DELETE ON chain BEGIN SELECT RAISE(ABORT, 'the chain is for ever'); END;"
+	"CREATE TRIGGER bets_decided_once BEFORE UPDATE ON bets WHEN OLD.status <> 1 OR NEW.status = 1 OR NEW.t0 <> OLD.t0"
+	" OR NEW.low <> OLD.low OR NEW.user <> OLD.user OR NEW.stake <> OLD.stake OR NEW.rate <> OLD.rate"
+	" OR NEW.rate_min <> OLD.rate_min OR NEW.placed_at <> OLD.placed_at OR NEW.signed_at <> OLD.signed_at"
+	" OR NEW.nonce <> OLD.nonce OR NEW.bet_row <> OLD.bet_row BEGIN"
+	" SELECT RAISE(ABORT, 'a bet is decided once and else never changed'); END;"
+	"CREATE TRIGGER bets_no_delete BEFORE DELETE ON bets BEGIN SELECT RAISE(ABORT, 'a bet is for ever'); END;"
+	"CREATE TRIGGER columns_no_update BEFORE UPDATE ON columns BEGIN"
+	" SELECT RAISE(ABORT, 'a column is decided once'); END;"
+	"CREATE TRIGGER columns_no_delete BEFORE DELETE ON columns BEGIN"
+	" SELECT RAISE(ABORT, 'a column is decided once'); END;"
+	"CREATE TRIGGER users_same BEFORE UPDATE OF id, wallet, created_at, opened_version ON users BEGIN"
+	" SELECT RAISE(ABORT, 'an account keeps its wallet'); END;"
+	"CREATE TRIGGER users_no_delete BEFORE DELETE ON users BEGIN SELECT RAISE(ABORT, 'an account is for ever'); END;"
+	"CREATE TRIGGER book_same BEFORE UPDATE OF id, year, week, opened_at, chain_start ON book BEGIN"
+	" SELECT RAISE(ABORT, 'a book keeps its week'); END;"
+	"CREATE TRIGGER book_no_delete BEFORE DELETE ON book BEGIN SELECT RAISE(ABORT, 'a book keeps its week'); END;";
+
+static const char week_1_down[] =
+	"DROP TABLE columns; DROP TABLE bets; DROP TABLE chain; DROP TABLE transaction_ledger; DROP TABLE users;"
+	" DROP TABLE book;";
+
+/* weeks     every week's file in the order of their opening; the greatest id is the current one
+ * audit     what operators changed: each row's hash covers the one before */
+static const char meta_1_up[] =
+	"CREATE TABLE weeks("
+	" id INTEGER PRIMARY KEY, year INTEGER NOT NULL, week INTEGER NOT NULL, opened_at INTEGER NOT NULL,"
+	" closed_at INTEGER, UNIQUE(year, week)) STRICT;"
+	"CREATE TABLE audit("
+	" id INTEGER PRIMARY KEY, at INTEGER NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL, why TEXT NOT NULL,"
+	" hash BLOB NOT NULL CHECK(length(hash) = 32)) STRICT;"
+	"CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log is for ever'); END;"
+	"CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log is for ever'); END;"
+	"CREATE TRIGGER weeks_no_delete BEFORE DELETE ON weeks BEGIN SELECT RAISE(ABORT, 'a week is for ever'); END;";
+
+static const char meta_1_down[] = "DROP TABLE audit; DROP TABLE weeks;";
+
+const struct store_schema schema_week = { 0x54415057 /* TAPW */,
+	(const struct store_migration[]){ { 1, week_1_up, week_1_down }, { 0, NULL, NULL } } };
+const struct store_schema schema_meta = { 0x5441504d /* TAPM */,
+	(const struct store_migration[]){ { 1, meta_1_up, meta_1_down }, { 0, NULL, NULL } } };
