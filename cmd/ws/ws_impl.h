@@ -10,7 +10,6 @@
 #include "breaker.h"
 #include "buf.h"
 #include "hash.h"
-#include "ledger.h"
 #include "msg.h"
 #include "ops.h"
 #include "wallet.h"
