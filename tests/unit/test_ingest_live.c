@@ -69,16 +69,26 @@ static struct bus_conf bus_conf(void)
 	return (struct bus_conf){ .address = it.redis.address, .user = "", .password = "", .timeout_ms = 1000 };
 }
 
+/* The children's log up to now; static. */
+static const char *read_log(void)
+{
+	static char text[262144];
+	FILE *in = fopen(it.log, "re");
+	size_t n = in ? fread(text, 1, sizeof text - 1, in) : 0;
+	if (in)
+		(void) fclose(in);
+	text[n] = '\0';
+	return text;
+}
+
+static bool log_says(const char *what)
+{
+	return strstr(read_log(), what) != NULL;
+}
+
 static bool read_port(void)
 {
-	char text[4096] = "";
-	FILE *in = fopen(it.log, "re");
-	if (!in)
-		return false;
-	size_t n = fread(text, 1, sizeof text - 1, in);
-	(void) fclose(in);
-	text[n] = '\0';
-	const char *at = strstr(text, "listening on 127.0.0.1:");
+	const char *at = strstr(read_log(), "listening on 127.0.0.1:");
 	return at && strchr(at, '\n') && sscanf(at, "listening on 127.0.0.1:%7[0-9]", it.port) == 1;
 }
 
@@ -169,6 +179,34 @@ static size_t tick_count(void)
 	return n;
 }
 
+static int grid_count(void)
+{
+	(void) pthread_mutex_lock(&ear.lock);
+	int n = ear.grids;
+	(void) pthread_mutex_unlock(&ear.lock);
+	return n;
+}
+
+static bool quotes_rose(void)
+{
+	(void) pthread_mutex_lock(&ear.lock);
+	bool rose = !ear.quote_fell;
+	(void) pthread_mutex_unlock(&ear.lock);
+	return rose;
+}
+
+/* From the tick of that number on: no gap but the one of a turn, no jump of four basis points. */
+static void assert_smooth_since(size_t first)
+{
+	(void) pthread_mutex_lock(&ear.lock);
+	for (size_t i = first; i < ear.n_ticks; i++) {
+		assert_true(ear.ticks[i].t_ms - ear.ticks[i - 1].t_ms <= 300);
+		assert_true(llabs(ear.ticks[i].p_cents - ear.ticks[i - 1].p_cents) * 10000 < 4 * ear.ticks[i].p_cents);
+	}
+	assert_int_equal(ear.states_seen & ~(1u << FEED_HEALTHY), 0);
+	(void) pthread_mutex_unlock(&ear.lock);
+}
+
 static void forget_states(void)
 {
 	(void) pthread_mutex_lock(&ear.lock);
@@ -213,14 +251,14 @@ static void ten_ticks_and_four_grids_a_second(void **state)
 	(void) state;
 	await_ticks(5);
 	size_t before = tick_count();
-	int grids = ear.grids;
+	int grids = grid_count();
 	int64_t begun = clk_mono_ms();
 	(void) usleep(3000000);
 	double seconds = (double) since_ms(begun) / 1000;
 	size_t got = tick_count() - before;
 	assert_true((double) got >= seconds * 10 - 2 && (double) got <= seconds * 10 + 2);
-	assert_true((double) (ear.grids - grids) >= seconds * 4);
-	assert_false(ear.quote_fell);
+	assert_true((double) (grid_count() - grids) >= seconds * 4);
+	assert_true(quotes_rose());
 	(void) pthread_mutex_lock(&ear.lock);
 	assert_true(ticks_valid(ear.ticks, ear.n_ticks));
 	for (size_t i = before; i < ear.n_ticks; i++)
@@ -256,13 +294,22 @@ static void one_venue_stalls_and_nobody_notices(void **state)
 	size_t before = tick_count();
 	command("stall coinbase 3s");
 	await_ticks(40);
-	(void) pthread_mutex_lock(&ear.lock);
-	for (size_t i = before; i < ear.n_ticks; i++) {
-		assert_true(ear.ticks[i].t_ms - ear.ticks[i - 1].t_ms <= 300);
-		assert_true(llabs(ear.ticks[i].p_cents - ear.ticks[i - 1].p_cents) * 10000 < 4 * ear.ticks[i].p_cents);
-	}
-	assert_int_equal(ear.states_seen & ~(1u << FEED_HEALTHY), 0);
-	(void) pthread_mutex_unlock(&ear.lock);
+	assert_smooth_since(before);
+}
+
+/* The venue says that it will cut: the new connection takes over before the old one goes. */
+static void a_retiring_venue_is_renewed(void **state)
+{
+	(void) state;
+	forget_states();
+	command("stall coinbase 4s");
+	(void) usleep(1500000); /* the other venue is alone */
+	size_t before = tick_count();
+	command("retire binance");
+	await_ticks(20);
+	assert_smooth_since(before);
+	assert_true(log_says("binance: the new connection took over"));
+	(void) usleep(1000000);
 }
 
 static void all_stall_and_heal(void **state)
@@ -275,10 +322,10 @@ static void all_stall_and_heal(void **state)
 	await_status(FEED_CRITICAL, false);
 	assert_in_range(since_ms(begun), 2900, 6000);
 	size_t before = tick_count();
-	int grids = ear.grids;
+	int grids = grid_count();
 	(void) usleep(500000);
 	assert_int_equal(tick_count(), before); /* a gap stays a gap */
-	assert_int_equal(ear.grids, grids);
+	assert_int_equal(grid_count(), grids);
 	command("off");
 	await_ticks(1);
 	begun = clk_mono_ms();
@@ -358,9 +405,11 @@ static void a_kill_is_a_short_gap(void **state)
 	assert_int_equal(child_end(it.ingest, SIGKILL), 128 + SIGKILL);
 	start_ingest();
 	await_ticks(20);
-	assert_false(ear.quote_fell);
+	assert_true(quotes_rose());
 	await_status(FEED_HEALTHY, true);
+	(void) pthread_mutex_lock(&ear.lock);
 	assert_int_equal(ear.states_seen, 1u << FEED_HEALTHY); /* a restart is no crisis */
+	(void) pthread_mutex_unlock(&ear.lock);
 	assert_int_equal(child_end(it.ingest, SIGTERM), 0);
 	it.ingest = 0;
 }
@@ -371,6 +420,7 @@ int main(void)
 		cmocka_unit_test(ten_ticks_and_four_grids_a_second),
 		cmocka_unit_test(what_is_published_is_recorded),
 		cmocka_unit_test(one_venue_stalls_and_nobody_notices),
+		cmocka_unit_test(a_retiring_venue_is_renewed),
 		cmocka_unit_test(all_stall_and_heal),
 		cmocka_unit_test(closed_connections_come_back),
 		cmocka_unit_test(the_operator_has_the_last_word),
