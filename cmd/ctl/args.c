@@ -1,6 +1,7 @@
 #include "args.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,7 +36,7 @@ static bool next_item(const char **at, struct item *ret)
 		ret->name[0] = '\0';
 		return true;
 	}
-	(void) strcpy(ret->name, word + 2);
+	(void) snprintf(ret->name, sizeof ret->name, "%s", word + 2);
 	*at += strspn(*at, " ");
 	*at += word_of(word, sizeof word, *at); /* the argument's name */
 	return true;
@@ -55,8 +56,9 @@ static bool add(struct ctl *c, const char *name, const char *value)
 {
 	if (c->n_args == CTL_ARGS_MAX || strlen(name) >= sizeof c->args[0].name)
 		return false;
-	(void) strcpy(c->args[c->n_args].name, name);
-	c->args[c->n_args++].value = value;
+	struct ctl_arg *arg = &c->args[c->n_args++];
+	(void) snprintf(arg->name, sizeof arg->name, "%s", name);
+	arg->value = value;
 	return true;
 }
 

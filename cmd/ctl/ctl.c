@@ -161,7 +161,7 @@ int ctl_main(int argc, char **argv, const struct ctl_verb *verbs)
 		code = help(verbs);
 		break;
 	case ARGS_VERSION:
-		(void) printf("tap-trading-ctl %s\n", TAP_VERSION_TEXT);
+		(void) printf("tap-trading-ctl %s\n", "0.1.0");
 		code = 0;
 		break;
 	case ARGS_VERB:

@@ -111,7 +111,7 @@ int http_get(const struct conf_listen *at, const char *path, int limit_ms, int *
 {
 	int64_t by_ms = clk_mono_ms() + limit_ms;
 	_cleanup_(buf_free) struct buf request = BUF_INIT(1024), all = BUF_INIT(HTTP_GET_MAX);
-	int fd;
+	int fd = -1;
 	buf_printf(&request, "GET %s HTTP/1.0\r\nHost: %s:%u\r\nConnection: close\r\n\r\n", path, at->host, at->port);
 	int r = dial(at, by_ms, &fd);
 	if (r < 0)

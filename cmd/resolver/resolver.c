@@ -32,7 +32,7 @@ struct resolver {
 	struct steady steady;
 	struct due due;
 	int64_t opened_ms;
-	bool redis_was_down, disk_was_full; /* told once */
+	bool redis_was_down, disk_was_full, was_void; /* told once */
 	struct ops_histogram lag;
 	pthread_mutex_t lock; /* over stats */
 	struct resolver_stats stats;
@@ -112,19 +112,21 @@ static void count_column(struct resolver *r, const struct settle_result *result,
 	(void) pthread_mutex_unlock(&r->lock);
 }
 
-static void log_column(const struct settle_result *result, bool read)
+/* Of a run of void columns the first is told, and each that held bets. */
+static void log_column(struct resolver *r, const struct settle_result *result, bool read)
 {
 	const struct column *c = &result->column;
 	const char *without = read ? "" : ", without the history";
-	if (c->status == COLUMN_VOID)
-		log_notice("column %lld is void: %lld ticks, %lld bets refunded%s", (long long) c->t0_s, (long long) c->n_ticks,
-				(long long) c->bets, without);
-	else if (c->bets)
-		log_info("column %lld: %lld won, %lld lost, staked %lld, paid %lld micro-USD%s", (long long) c->t0_s,
+	bool is_void = c->status == COLUMN_VOID, changed = is_void != r->was_void;
+	r->was_void = is_void;
+	if (is_void)
+		log_msg(c->bets || changed ? LOG_LEVEL_NOTICE : LOG_LEVEL_DEBUG, "column %lld is void: %lld ticks, %lld bets refunded%s",
+				(long long) c->t0_s, (long long) c->n_ticks, (long long) c->bets, without);
+	else
+		log_msg(c->bets || changed ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG,
+				"column %lld: %lld won, %lld lost, staked %lld, paid %lld micro-USD%s", (long long) c->t0_s,
 				(long long) result->won, (long long) result->lost, (long long) result->stakes.micros,
 				(long long) result->paid.micros, without);
-	else
-		log_debug("column %lld: no bets%s", (long long) c->t0_s, without);
 }
 
 static int on_full_disk(struct resolver *r, int64_t *ret_wait_ms)
@@ -157,7 +159,7 @@ static int decide(struct resolver *r, int64_t t0_s, int64_t now_ms, int64_t *ret
 	r->disk_was_full = false;
 	if (x == 0) {
 		count_column(r, &result, read);
-		log_column(&result, read);
+		log_column(r, &result, read);
 		ops_observe_us(&r->lag, (now_ms - end_ms(r, t0_s) + clk_mono_ms() - begun_ms) * 1000);
 	}
 	due_done(&r->due, t0_s);

@@ -94,6 +94,10 @@ int store_copy_to(struct store *s, const char *path)
 {
 	CHECK(!s->in_tx);
 	sqlite3_stmt *h = NULL;
+	/* query_only would refuse the other file too; the source stays opened read-only. */
+	int opened = s->mode == STORE_READ ? store_exec(s, "PRAGMA query_only=OFF") : 0;
+	if (opened < 0)
+		return err_trace(opened);
 	int rc = sqlite3_prepare_v2(s->db, "VACUUM INTO ?1", -1, &h, NULL);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_bind_text(h, 1, path, -1, SQLITE_STATIC);
@@ -101,6 +105,11 @@ int store_copy_to(struct store *s, const char *path)
 		rc = sqlite3_step(h);
 	int r = rc == SQLITE_DONE ? 0 : store_fail(s, rc, "VACUUM INTO");
 	(void) sqlite3_finalize(h);
+	if (s->mode == STORE_READ) {
+		opened = store_exec(s, "PRAGMA query_only=ON");
+		if (r == 0)
+			r = opened;
+	}
 	char dir[512];
 	store_dir_of(dir, sizeof dir, path);
 	if (r == 0)

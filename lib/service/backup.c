@@ -104,7 +104,7 @@ static int list(const char *dir, struct names *ret)
 	ret->v = calloc(NAMES_MAX, sizeof *ret->v);
 	for (struct dirent *e; ret->v && ret->n < NAMES_MAX && (e = readdir(d));)
 		if (stamp_parse(&ms, e->d_name))
-			(void) strcpy(ret->v[ret->n++], e->d_name);
+			(void) snprintf(ret->v[ret->n++], STAMP_SIZE, "%.20s", e->d_name);
 	(void) closedir(d);
 	if (!ret->v)
 		return -ENOMEM;

@@ -1,0 +1,27 @@
+/* tap-trading-ctl: the operator's command. */
+#include "ctl.h"
+
+int main(int argc, char **argv)
+{
+	static const struct ctl_verb verbs[] = {
+		{ "status", "", "asks each daemon how it is, and the book", verb_status },
+		{ "deposit", "--wallet W --amount MICROS --ref ID [--reason TEXT]", "credits a wallet, once for each ID", verb_deposit },
+		{ "ledger", "--wallet W [--from MS] [--to MS] [--ref-type T] [--ref-id ID] [--limit N]",
+			"the wallet's rows of money, newest first", verb_ledger },
+		{ "user show", "--wallet W", "the account", verb_user_show },
+		{ "user suspend", "--wallet W [--reason TEXT]", "no bets and no withdrawals any more", verb_user_suspend },
+		{ "user resume", "--wallet W [--reason TEXT]", "takes that back", verb_user_resume },
+		{ "bet show", "ID", "the bet and its column", verb_bet_show },
+		{ "verify", "T0", "recomputes a column from its ticks and compares; 1: differs", verb_verify },
+		{ "integrity", "", "audits the book: balances, chain, counts, evidence; 1: drift", verb_integrity },
+		{ "trial-balance", "", "players, house and custody; 1: the sum is not zero", verb_trial_balance },
+		{ "breaker open", "[--minutes N] [--reason TEXT]", "stops betting, for an hour if not said otherwise", verb_breaker_open },
+		{ "breaker close", "[--minutes N] [--reason TEXT]", "allows betting although the feed is sick", verb_breaker_close },
+		{ "breaker auto", "[--reason TEXT]", "betting follows the feed", verb_breaker_auto },
+		{ "week list", "", "the weeks' files", verb_week_list },
+		{ "backup run", "[--reason TEXT]", "makes and verifies a local backup now", verb_backup_run },
+		{ "migrate status", "", "versions of the files against this program's", verb_migrate_status },
+		{ 0 },
+	};
+	return ctl_main(argc, argv, verbs);
+}

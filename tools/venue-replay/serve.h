@@ -1,0 +1,26 @@
+/* serve.h - the WebSocket side of the replay: who is connected, what each asked for, and sending it.
+ * Coinbase Exchange answers at / and /coinbase, Binance at /stream and /ws. One server a process, one thread. */
+#ifndef REPLAY_SERVE_H
+#define REPLAY_SERVE_H
+
+#include <stdint.h>
+
+#include "attr.h"
+#include "conf.h"
+#include "mischief.h"
+#include "tape.h"
+
+struct serve_conf {
+	struct conf_listen listen;
+	double speed;       /* the tape's; frames carry the present time whatever it is */
+	int64_t basis_bp;   /* Binance's prices off Coinbase's, 1e-4 */
+	struct tape *tape;  /* borrowed */
+	struct mischief *mischief; /* borrowed */
+};
+
+MUST_CHECK int serve_start(const struct serve_conf *conf, uint16_t *ret_port);
+/* Plays what is due and serves, for at most about timeout_ms. */
+MUST_CHECK int serve_turn(int timeout_ms);
+void serve_stop(void);
+
+#endif
