@@ -216,8 +216,8 @@ static int await_connect(int fd, const char *address, int64_t deadline_ms, int c
 
 static int dial(struct link *l, const char *address, int64_t deadline_ms, int cancel_fd)
 {
-	struct sockaddr_storage to;
-	socklen_t len;
+	struct sockaddr_storage to = { 0 };
+	socklen_t len = 0;
 	int r = strncmp(address, "unix:", 5) == 0 ? unix_address(address + 5, &to, &len) : tcp_address(address, &to, &len);
 	if (r < 0)
 		return r;

@@ -4,7 +4,9 @@
  *   again, WATCHDOG=1 while alive() -> SIGTERM or SIGINT -> STOPPING=1 -> stop() -> exit 0.
  * Exit codes are those of sysexits.h: 64 wrong options, 78 wrong configuration (a line for each), 69 a part could not start,
  *   70 a failure inside (systemd starts it again), 0 stopped as asked.
- * Signals are blocked in all threads but the main one; SA_RESTART; SIGPIPE is ignored. */
+ * SIGTERM, SIGINT and SIGHUP stop; they are blocked in all threads and taken by one that waits for them, so nothing ends with
+ *   EINTR. SIGPIPE is ignored. The operations port answers from before start() to before stop(), "critical" and not ready
+ *   until start() has ended: the callbacks of .ops run in between only. */
 #ifndef TAP_DAEMON_H
 #define TAP_DAEMON_H
 
@@ -28,7 +30,7 @@ struct daemon_spec {
 	struct ops_spec ops;
 };
 
-/* Never returns for --help and the like. */
+/* Returns the exit code. */
 int daemon_main(int argc, char **argv, const struct daemon_spec *spec);
 
 /* A socket that systemd passed by FileDescriptorName= `name` ("public", "ops"), else -1. */

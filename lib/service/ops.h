@@ -50,6 +50,7 @@ struct ops_spec {
 	void *u;
 };
 MUST_CHECK int ops_start(struct ops **ret, const struct conf_listen *at, int listen_fd, const struct ops_spec *spec);
+uint16_t ops_port(const struct ops *o); /* also when the kernel chose it */
 struct ops *ops_stop(struct ops *o);
 
 #endif

@@ -435,7 +435,9 @@ static void requests_are_counted(void **state)
 {
 	(void) state;
 	struct httpd_stats before, after;
-	httpd_stats(server, &before);
+	do
+		httpd_stats(server, &before); /* those of the tests before have all come to their end */
+	while (before.connections > 0);
 	(void) ask("GET /api/v1/me HTTP/1.1\r\n" H "\r\n");
 	(void) ask("GET /nowhere HTTP/1.1\r\n" H "\r\n");
 	httpd_stats(server, &after);
