@@ -156,13 +156,16 @@ int ctl_main(int argc, char **argv, const struct ctl_verb *verbs)
 	c->now_ms = clk_now_ms();
 	find_who(c);
 	int code;
+	bool answers = true;
 	switch (args_read(c, argc, argv, verbs)) {
 	case ARGS_HELP:
 		code = help(verbs);
+		answers = false;
 		break;
 	case ARGS_VERSION:
-		(void) printf("tap-trading-ctl %s\n", "0.1.0");
+		(void) printf("tap-trading-ctl %s\n", TAP_RELEASE);
 		code = 0;
+		answers = false;
 		break;
 	case ARGS_VERB:
 		code = run(c);
@@ -172,7 +175,7 @@ int ctl_main(int argc, char **argv, const struct ctl_verb *verbs)
 		code = EX_USAGE;
 		break;
 	}
-	if (!out_print(&c->out, stdout) && code == 0)
+	if (answers && !out_print(&c->out, stdout) && code == 0)
 		code = EX_IOERR;
 	out_free(&c->out);
 	explicit_bzero(c->password, sizeof c->password);

@@ -15,6 +15,12 @@ void out_begin(struct out *o, bool json)
 	}
 }
 
+static void text_indent(struct out *o)
+{
+	for (int i = 0; i < o->depth; i++)
+		buf_puts(&o->b, "  ");
+}
+
 /* What stands before a value, and after it. */
 static void text_name(struct out *o, const char *name)
 {
@@ -24,8 +30,7 @@ static void text_name(struct out *o, const char *name)
 		buf_printf(&o->b, "%s=", name);
 		return;
 	}
-	for (int i = 0; i < o->depth; i++)
-		buf_puts(&o->b, "  ");
+	text_indent(o);
 	buf_printf(&o->b, "%s: ", name);
 }
 
@@ -107,8 +112,8 @@ void out_group(struct out *o, const char *name)
 	if (o->json) {
 		jw_object(&o->w, name);
 	} else {
-		text_name(o, name);
-		buf_putc(&o->b, '\n');
+		text_indent(o);
+		buf_printf(&o->b, "%s:\n", name);
 	}
 	o->depth++;
 }

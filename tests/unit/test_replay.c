@@ -121,8 +121,8 @@ static void commands_switch_for_a_time(void **state)
 	assert_true(mischief_command(&m, "outlier coinbase -50", 0, answer));
 	assert_int_equal(mischief_amount(&m, VENUE_COINBASE, MISCHIEF_OUTLIER, 0), -50);
 	assert_true(mischief_command(&m, "close binance", 0, answer));
-	assert_true(m.close_now[VENUE_BINANCE]);
-	assert_false(m.close_now[VENUE_COINBASE]);
+	assert_true(m.once[VENUE_BINANCE][MISCHIEF_CLOSE]);
+	assert_false(m.once[VENUE_COINBASE][MISCHIEF_CLOSE]);
 	assert_false(mischief_on(&m, VENUE_BINANCE, MISCHIEF_CLOSE, 0)); /* once; new ones may come */
 	assert_true(mischief_command(&m, "close all 5s", 0, answer));
 	assert_true(mischief_on(&m, VENUE_BINANCE, MISCHIEF_CLOSE, 4999));

@@ -62,6 +62,12 @@ void binance_trade(struct buf *out, const struct market *m, bool combined)
 	close_stream(out, combined);
 }
 
+void binance_shutdown(struct buf *out, const struct market *m, bool combined)
+{
+	(void) combined;
+	buf_printf(out, "{\"e\":\"serverShutdown\",\"E\":%" PRId64 "}", m->now_ms);
+}
+
 /* Microseconds, as Coinbase writes them. */
 static void put_time(struct buf *out, const struct market *m)
 {

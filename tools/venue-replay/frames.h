@@ -18,6 +18,8 @@ struct market {
 /* Binance: `combined` wraps it as /stream does. */
 void binance_book(struct buf *out, const struct market *m, bool combined);
 void binance_trade(struct buf *out, const struct market *m, bool combined);
+/* The notice before the venue cuts its connections: no stream's, so never wrapped. */
+void binance_shutdown(struct buf *out, const struct market *m, bool combined);
 
 void coinbase_ticker(struct buf *out, const struct market *m);
 void coinbase_heartbeat(struct buf *out, const struct market *m);

@@ -35,6 +35,7 @@ static const char help[] =
 	"  close VENUE [FOR]       connections are closed, and new ones refused for so long\n"
 	"  freeze VENUE [FOR]      frames go on, the price stands still\n"
 	"  outlier VENUE BP [FOR]  prices are so much (1e-4) off\n"
+	"  retire VENUE            tells that it is about to cut its connections (Binance)\n"
 	"  off [VENUE]             all well again\n"
 	"  status                  what is switched on\n";
 

@@ -22,6 +22,7 @@ static const struct {
 	[MISCHIEF_CLOSE] = { "close", AMOUNT_NONE },
 	[MISCHIEF_FREEZE] = { "freeze", AMOUNT_NONE },
 	[MISCHIEF_OUTLIER] = { "outlier", AMOUNT_BP },
+	[MISCHIEF_RETIRE] = { "retire", AMOUNT_NONE },
 };
 
 /* 800ms, 15s, 2m */
@@ -108,11 +109,12 @@ static bool command_switch(struct mischief *m, int kind, char *const *words, int
 	for (int v = 0; v < VENUES; v++) {
 		if (venue != VENUES && venue != v)
 			continue;
-		/* closing once is done at once: nothing stays switched on unless a time is given */
-		m->of[v][kind].on = kind != MISCHIEF_CLOSE || span >= 0;
+		/* what is done once does not stay switched on, unless a time is given */
+		bool once = kind == MISCHIEF_CLOSE || kind == MISCHIEF_RETIRE;
+		m->of[v][kind].on = !once || span >= 0;
 		m->of[v][kind].until_ms = span < 0 ? INT64_MAX : now_ms + span;
 		m->of[v][kind].amount = amount;
-		m->close_now[v] |= kind == MISCHIEF_CLOSE;
+		m->once[v][kind] |= once;
 	}
 	return true;
 }
@@ -132,7 +134,7 @@ bool mischief_command(struct mischief *m, const char *line, int64_t now_ms, char
 	}
 	(void) snprintf(answer, MISCHIEF_ANSWER_MAX, "ok");
 	if (n == 0)
-		return wrong(answer, "say stall, drop, garble, lag, close, freeze, outlier, off or status");
+		return wrong(answer, "say stall, drop, garble, lag, close, freeze, outlier, retire, off or status");
 	if (strcmp(words[0], "status") == 0) {
 		command_status(m, now_ms, answer);
 		return true;
@@ -142,7 +144,7 @@ bool mischief_command(struct mischief *m, const char *line, int64_t now_ms, char
 	for (int k = 0; k < MISCHIEF_KINDS; k++)
 		if (strcmp(words[0], kinds[k].name) == 0)
 			return command_switch(m, k, words, n, now_ms, answer);
-	return wrong(answer, "say stall, drop, garble, lag, close, freeze, outlier, off or status");
+	return wrong(answer, "say stall, drop, garble, lag, close, freeze, outlier, retire, off or status");
 }
 
 bool mischief_on(const struct mischief *m, enum venue_id v, enum mischief_kind kind, int64_t now_ms)

@@ -7,6 +7,7 @@
  *   close VENUE [FOR]         closes all connections, and refuses new ones for so long
  *   freeze VENUE [FOR]        frames go on, with a price that stands still
  *   outlier VENUE BP [FOR]    prices are BP (1e-4, either sign) off
+ *   retire VENUE              tells that it is about to cut its connections (Binance's serverShutdown)
  *   off [VENUE]               all well again
  *   status                    what is switched on
  * Thread: one owner; the clock is passed in (monotonic ms). */
@@ -29,6 +30,7 @@ enum mischief_kind {
 	MISCHIEF_CLOSE,
 	MISCHIEF_FREEZE,
 	MISCHIEF_OUTLIER, /* amount: 1e-4 */
+	MISCHIEF_RETIRE,
 	MISCHIEF_KINDS
 };
 
@@ -38,7 +40,7 @@ struct mischief {
 		int64_t until_ms;
 		int64_t amount;
 	} of[VENUES][MISCHIEF_KINDS];
-	bool close_now[VENUES]; /* set by `close`; the server clears it when it has closed them */
+	bool once[VENUES][MISCHIEF_KINDS]; /* what `close` and `retire` ask for; the server clears it when it is done */
 };
 
 enum { MISCHIEF_ANSWER_MAX = 512 };

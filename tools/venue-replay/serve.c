@@ -100,6 +100,10 @@ static void play(int64_t mono_ms)
 		broadcast_binance(TOPIC_TRADE, binance_trade, mono_ms);
 		broadcast_coinbase(TOPIC_TICKER, coinbase_ticker, mono_ms);
 	}
+	if (serve.conf.mischief->once[VENUE_BINANCE][MISCHIEF_RETIRE]) {
+		broadcast_binance(TOPIC_BOOK, binance_shutdown, mono_ms);
+		broadcast_binance(TOPIC_TRADE, binance_shutdown, mono_ms);
+	}
 	if (mono_ms - serve.heartbeat_ms >= HEARTBEAT_MS) {
 		serve.heartbeat_ms = mono_ms;
 		broadcast_coinbase(TOPIC_HEARTBEAT, coinbase_heartbeat, mono_ms);
@@ -128,7 +132,7 @@ static void look_after_peers(int64_t mono_ms)
 {
 	for (struct peer *p = serve.peers, *next; p; p = next) {
 		next = p->next; /* closing may take p off the list */
-		if (serve.conf.mischief->close_now[p->venue])
+		if (serve.conf.mischief->once[p->venue][MISCHIEF_CLOSE])
 			wsock_close(p->conn, 1001, "going away");
 		else if (p->venue == VENUE_COINBASE && !p->greeted && mono_ms - p->opened_ms > GREETING_MS)
 			wsock_close(p->conn, 1008, "no subscribe within 5 s");
@@ -137,7 +141,7 @@ static void look_after_peers(int64_t mono_ms)
 		else if (peer_due(p, mono_ms))
 			wsock_want_write(p->conn);
 	}
-	memset(serve.conf.mischief->close_now, 0, sizeof serve.conf.mischief->close_now);
+	memset(serve.conf.mischief->once, 0, sizeof serve.conf.mischief->once);
 }
 
 static void step(void *u)

@@ -1,0 +1,166 @@
+#include "index.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+
+enum {
+	BASIS_SAMPLES = 3000,    /* 5 minutes of ten a second: the weight of one sample is never below 1 / this */
+	BASIS_OFF_MAX_BP = 100   /* further apart, something else is wrong than Tether's price */
+};
+
+const char *index_standing_name(enum index_standing s)
+{
+	static const char *const names[] = { "silent", "stale", "off_band", "live" };
+	return names[s];
+}
+
+void index_init(struct index *ix, const struct index_rules *rules)
+{
+	*ix = (struct index){ .rules = *rules };
+}
+
+static int by_size(const void *a, const void *b)
+{
+	const int64_t *x = a, *y = b;
+	return (*x > *y) - (*x < *y);
+}
+
+static int64_t median(int64_t *v, size_t n)
+{
+	qsort(v, n, sizeof *v, by_size);
+	return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
+}
+
+static bool within(int64_t v, int64_t of, int64_t bp)
+{
+	return llabs(v - of) * 10000 <= of * bp;
+}
+
+/* The median over those that `take` marks; 0 when there is none. */
+static int64_t median_of(const int64_t *values, const bool *take, size_t n)
+{
+	int64_t taken[INDEX_VENUES_MAX];
+	size_t count = 0;
+	for (size_t i = 0; i < n; i++)
+		if (take[i])
+			taken[count++] = values[i];
+	return count ? median(taken, count) : 0;
+}
+
+static int64_t basis_of(int64_t usdt_e4, int64_t usd_e4)
+{
+	return (int64_t) ((__int128) usdt_e4 * INDEX_BASIS_ONE / usd_e4);
+}
+
+/* A venue's price in dollars; 0 when that cannot be said. usd_e4: the dollar venues' median, 0 for none. */
+static int64_t in_dollars(const struct index *ix, size_t i, const struct index_input *in, int64_t usd_e4)
+{
+	int64_t basis = ix->basis[i].e9;
+	if (in->quote == QUOTED_USD)
+		return in->mid_e4;
+	if (basis == 0 && usd_e4)
+		basis = basis_of(in->mid_e4, usd_e4);
+	if (basis == 0)
+		return in->mid_e4;
+	if (!within(basis, INDEX_BASIS_ONE, BASIS_OFF_MAX_BP))
+		return 0;
+	return (int64_t) ((__int128) in->mid_e4 * INDEX_BASIS_ONE / basis);
+}
+
+/* A running mean at first, an exponential one later. */
+static void learn_basis(struct index *ix, size_t i, int64_t seen_e9)
+{
+	if (ix->basis[i].samples < BASIS_SAMPLES)
+		ix->basis[i].samples++;
+	ix->basis[i].e9 += (seen_e9 - ix->basis[i].e9) / ix->basis[i].samples;
+}
+
+/* After the standings are known. */
+static void doubt_basis(struct index *ix, size_t i, int64_t mono_ms)
+{
+	if (ix->standing[i] != VENUE_OFF_BAND)
+		ix->basis[i].apart_ms = 0;
+	else if (ix->basis[i].apart_ms == 0)
+		ix->basis[i].apart_ms = mono_ms;
+	else if (mono_ms - ix->basis[i].apart_ms > INDEX_RELEARN_MS)
+		memset(&ix->basis[i], 0, sizeof ix->basis[i]);
+}
+
+/* One round of the rule: each venue's prices, and who still counts. */
+struct round {
+	size_t n;
+	int64_t raw[INDEX_VENUES_MAX], value[INDEX_VENUES_MAX]; /* as told; in dollars */
+	bool counts[INDEX_VENUES_MAX];
+};
+
+/* The median of the dollar venues that still count; 0 when there is none. */
+static int64_t dollar_median(const struct round *r, const struct index_input *in)
+{
+	bool usd[INDEX_VENUES_MAX] = { false };
+	for (size_t i = 0; i < r->n; i++)
+		usd[i] = r->counts[i] && in[i].quote == QUOTED_USD;
+	return median_of(r->raw, usd, r->n);
+}
+
+static void keep_fresh(struct index *ix, struct round *r, const struct index_input *in, int64_t mono_ms)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		r->raw[i] = in[i].mid_e4;
+		r->counts[i] = in[i].mid_e4 > 0 && mono_ms - in[i].heard_mono_ms < ix->rules.stale_ms;
+		ix->standing[i] = in[i].mid_e4 <= 0 ? VENUE_SILENT : r->counts[i] ? VENUE_LIVE : VENUE_STALE;
+	}
+}
+
+static void leave_out(struct index *ix, struct round *r, size_t i)
+{
+	r->counts[i] = false;
+	ix->standing[i] = VENUE_OFF_BAND;
+}
+
+static void convert(struct index *ix, struct round *r, const struct index_input *in)
+{
+	int64_t usd_e4 = dollar_median(r, in);
+	for (size_t i = 0; i < r->n; i++) {
+		r->value[i] = r->counts[i] ? in_dollars(ix, i, &in[i], usd_e4) : 0;
+		if (r->counts[i] && r->value[i] == 0)
+			leave_out(ix, r, i);
+	}
+}
+
+static void keep_in_band(struct index *ix, struct round *r)
+{
+	int64_t middle = median_of(r->value, r->counts, r->n);
+	for (size_t i = 0; i < r->n; i++)
+		if (r->counts[i] && !within(r->value[i], middle, ix->rules.band_bp))
+			leave_out(ix, r, i);
+}
+
+static void learn(struct index *ix, const struct round *r, const struct index_input *in, int64_t mono_ms)
+{
+	int64_t usd_e4 = dollar_median(r, in);
+	for (size_t i = 0; i < r->n; i++) {
+		if (usd_e4 && r->counts[i] && in[i].quote == QUOTED_USDT)
+			learn_basis(ix, i, basis_of(in[i].mid_e4, usd_e4));
+		doubt_basis(ix, i, mono_ms);
+	}
+}
+
+bool index_price(struct index *ix, const struct index_input *in, size_t n, int64_t mono_ms, int64_t *ret_e4)
+{
+	struct round r = { .n = n };
+
+	CHECK(n <= INDEX_VENUES_MAX);
+	keep_fresh(ix, &r, in, mono_ms);
+	convert(ix, &r, in);
+	keep_in_band(ix, &r);
+	learn(ix, &r, in, mono_ms);
+	ix->live = 0;
+	for (size_t i = 0; i < n; i++)
+		ix->live += r.counts[i];
+	if (ix->live == 0 || ix->live < ix->rules.min_venues)
+		return false;
+	*ret_e4 = median_of(r.value, r.counts, n);
+	return true;
+}

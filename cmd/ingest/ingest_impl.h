@@ -1,0 +1,28 @@
+/* ingest_impl.h - what the daemon's files share. */
+#ifndef INGEST_INGEST_IMPL_H
+#define INGEST_INGEST_IMPL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "bus.h"
+#include "feed.h"
+#include "index.h"
+#include "publish.h"
+#include "settings.h"
+
+struct ingest {
+	atomic_bool up;            /* all below is there: the operations port is open before that */
+	const struct settings *settings;
+	struct feed *feed;
+	struct publish *publish;
+	struct bus_sub *sub;
+	atomic_int override_heard; /* enum breaker_override + 1; 0: nothing new */
+	struct index index;        /* the turn's */
+	int64_t tick_slot, grid_slot; /* the newest boundaries that were served, in units of their distance */
+	atomic_int standing[INDEX_VENUES_MAX]; /* enum index_standing, for who asks */
+	_Atomic uint64_t no_price;
+};
+extern struct ingest ingest;
+
+#endif

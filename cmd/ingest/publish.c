@@ -1,0 +1,279 @@
+#include "publish.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clk.h"
+#include "err.h"
+#include "history.h"
+#include "log.h"
+#include "msg.h"
+#include "quote.h"
+
+enum {
+	STATE_MS = 1000,         /* the state is told at least so often */
+	STATE_LIFE_S = 3600,
+	STATE_RECENT_S = 60,     /* an older word of an earlier run says nothing about the feed now */
+	WARM_MS = 600000,        /* history that volatility starts from */
+	WARM_TICKS_MAX = 6000
+};
+
+struct publish {
+	const struct settings *settings;
+	struct bus *bus;
+	struct quote_rules rules;
+	struct quote_vol vol;
+	struct breaker breaker;
+	bool warm;              /* has read what an earlier run left */
+	bool override_stored;   /* the key was there when we looked last */
+	int64_t quote_id;
+	int64_t told_ms;        /* monotonic; 0: never */
+	enum feed_state told_feed;
+	bool told_betting;
+	struct ops_histogram grid_seconds;
+	pthread_mutex_t lock;   /* over view, which the owner alone writes */
+	struct publish_view view;
+};
+
+int publish_open(struct publish **ret, const struct settings *s, const struct bus_conf *bus)
+{
+	struct publish *p = calloc(1, sizeof *p);
+	struct breaker_rules rules = settings_breaker(s);
+	if (!p)
+		return -ENOMEM;
+	(void) pthread_mutex_init(&p->lock, NULL);
+	p->settings = s;
+	p->rules = settings_quote(s);
+	quote_vol_init(&p->vol, (double) s->vol_start_bp / 1e4, (double) s->vol_half_life_s, (double) s->vol_floor_bp / 1e4,
+			(double) s->vol_ceiling_bp / 1e4);
+	breaker_init(&p->breaker, &rules, clk_mono_ms());
+	p->view = (struct publish_view){ .redis_up = true, .feed = p->breaker.feed, .volatility = quote_vol_annual(&p->vol) };
+	int r = bus_open(&p->bus, bus);
+	if (r < 0) {
+		(void) publish_close(p);
+		return err_trace(r);
+	}
+	*ret = p;
+	return 0;
+}
+
+struct publish *publish_close(struct publish *p)
+{
+	if (!p)
+		return NULL;
+	(void) bus_close(p->bus);
+	(void) pthread_mutex_destroy(&p->lock);
+	free(p);
+	return NULL;
+}
+
+void publish_view(struct publish *p, struct publish_view *ret)
+{
+	(void) pthread_mutex_lock(&p->lock);
+	*ret = p->view;
+	(void) pthread_mutex_unlock(&p->lock);
+}
+
+struct ops_histogram *publish_grid_seconds(struct publish *p)
+{
+	return &p->grid_seconds;
+}
+
+/* Whether Redis answered: logged when that changes. */
+static void redis_answered(struct publish *p, int r, const char *what)
+{
+	if (r < 0 && p->view.redis_up)
+		(void) log_errno(r, "Redis is away (%s): ticks are lost until it is back", what);
+	else if (r >= 0 && !p->view.redis_up)
+		log_notice("Redis is back");
+	err_clear();
+	(void) pthread_mutex_lock(&p->lock);
+	p->view.redis_up = r >= 0;
+	(void) pthread_mutex_unlock(&p->lock);
+}
+
+/* What the breaker says now, for those who look; logged when the feed's state changed. */
+static void show_breaker(struct publish *p)
+{
+	enum feed_state before = p->view.feed;
+	(void) pthread_mutex_lock(&p->lock);
+	p->view.feed = p->breaker.feed;
+	p->view.betting = breaker_betting(&p->breaker);
+	p->view.override = p->breaker.override;
+	p->view.changes += before != p->breaker.feed;
+	(void) pthread_mutex_unlock(&p->lock);
+	if (before != p->breaker.feed)
+		log_notice("price feed: %s, was %s", feed_state_name(p->breaker.feed), feed_state_name(before));
+}
+
+void publish_override(struct publish *p, enum breaker_override o)
+{
+	if (o == p->breaker.override)
+		return;
+	log_notice("circuit override: %s, was %s", override_name(o), override_name(p->breaker.override));
+	(void) breaker_set_override(&p->breaker, o);
+	show_breaker(p);
+}
+
+/* The stored word counts while it is there; when it goes (it expires), the breaker follows the feed again. */
+static void read_override(struct publish *p, const struct bus_reply *stored)
+{
+	enum breaker_override o;
+	size_t n;
+	const char *text = bus_text(stored, &n);
+	if (bus_kind(stored) == BUS_TEXT && override_parse(&o, text, n)) {
+		p->override_stored = true;
+		publish_override(p, o);
+	} else if (bus_kind(stored) == BUS_NIL && p->override_stored) {
+		p->override_stored = false;
+		publish_override(p, BREAKER_AUTO);
+	}
+}
+
+/* A feed that was sick a moment ago is not healed by our restart. */
+static void adopt_state(struct publish *p, const struct bus_reply *stored, int64_t life_s)
+{
+	enum feed_state feed;
+	bool betting;
+	size_t n;
+	const char *text = bus_text(stored, &n);
+	if (bus_kind(stored) != BUS_TEXT || life_s < STATE_LIFE_S - STATE_RECENT_S || !msg_status_parse(&feed, &betting, text, n))
+		return;
+	breaker_adopt(&p->breaker, feed, clk_mono_ms());
+	show_breaker(p);
+}
+
+/* Volatility from the last minutes. */
+static int warm_volatility(struct publish *p)
+{
+	int64_t now = clk_now_ms(), span = WARM_TICKS_MAX * p->settings->tick_ms;
+	struct tick *ticks = calloc(WARM_TICKS_MAX, sizeof *ticks);
+	size_t n = 0;
+	bool more;
+	if (!ticks)
+		return -ENOMEM;
+	int r = history_read(p->bus, now - (span < WARM_MS ? span : WARM_MS), now, ticks, WARM_TICKS_MAX, &n, &more);
+	for (size_t i = 0; r == 0 && i < n; i++)
+		quote_vol_tick(&p->vol, &ticks[i]);
+	free(ticks);
+	if (r == 0)
+		log_info("volatility %.3f from %zu ticks of history", quote_vol_annual(&p->vol), n);
+	return r;
+}
+
+/* Once, as soon as Redis is there. */
+static int warm_up(struct publish *p)
+{
+	if (p->warm)
+		return 0;
+	int r = bus_addf(p->bus, "GET %s", KEY_STATUS);
+	if (r == 0)
+		r = bus_addf(p->bus, "TTL %s", KEY_STATUS);
+	if (r == 0)
+		r = bus_flush(p->bus);
+	if (r == 0)
+		adopt_state(p, bus_reply(p->bus, 0), bus_int(bus_reply(p->bus, 1)));
+	if (r == 0)
+		r = warm_volatility(p);
+	if (r == -EBADMSG)
+		r = 0; /* strange entries in the past are no reason to stand still: the volatility starts from its setting */
+	p->warm = r == 0;
+	return r;
+}
+
+/* Counts, and tells once when a run of refusals begins or ends: another ingest, or a clock that is off. */
+static void count_tick(struct publish *p, int r, const struct tick *t)
+{
+	bool refused = r == HISTORY_E_REFUSED;
+	(void) pthread_mutex_lock(&p->lock);
+	p->view.ticks += r == 0;
+	p->view.refused += refused;
+	p->view.lost += r < 0;
+	if (r == 0) {
+		p->view.last = *t;
+		p->view.last_mono_ms = clk_mono_ms();
+		p->view.volatility = quote_vol_annual(&p->vol);
+	}
+	(void) pthread_mutex_unlock(&p->lock);
+	if (refused && p->view.refused % 100 == 1)
+		log_warn("a tick was refused: not rising, or %d ms off Redis' clock (%llu so far)", HISTORY_LATE_MS,
+				(unsigned long long) p->view.refused);
+}
+
+void publish_tick(struct publish *p, const struct tick *t)
+{
+	int r = warm_up(p);
+	if (r == 0)
+		r = history_append(p->bus, t);
+	redis_answered(p, r, "tick");
+	if (r == 0) {
+		quote_vol_tick(&p->vol, t);
+		(void) breaker_tick(&p->breaker, clk_mono_ms());
+		show_breaker(p);
+	}
+	count_tick(p, r, t);
+}
+
+void publish_grid(struct publish *p, int64_t now_ms)
+{
+	static struct quote_grid grid; /* 6 KB; the owner's alone */
+	_cleanup_(buf_free) struct buf text = BUF_INIT(MSG_GRID_MAX);
+
+	if (!p->view.redis_up || p->view.last_mono_ms == 0 ||
+			clk_mono_ms() - p->view.last_mono_ms > p->settings->quote_ttl_ms)
+		return;
+	int64_t begun_us = clk_mono_us();
+	p->quote_id = p->quote_id < now_ms ? now_ms : p->quote_id + 1; /* grows over restarts too */
+	quote_fill(&grid, &p->rules, p->quote_id, now_ms, p->view.last.p_cents, quote_vol_annual(&p->vol));
+	msg_grid(&text, &grid);
+	ops_observe_us(&p->grid_seconds, clk_mono_us() - begun_us);
+	int r = msg_publish(p->bus, CHANNEL_GRID, &text);
+	if (r == 0)
+		r = bus_flush(p->bus);
+	redis_answered(p, r, "grid");
+	if (r < 0)
+		return;
+	(void) pthread_mutex_lock(&p->lock);
+	p->view.grids++;
+	(void) pthread_mutex_unlock(&p->lock);
+}
+
+static int tell_state(struct publish *p)
+{
+	_cleanup_(buf_free) struct buf text = BUF_INIT(MSG_EVENT_MAX);
+	msg_status(&text, p->view.feed, p->view.betting);
+	if (text.failed)
+		return -ENOMEM;
+	int r = bus_addf(p->bus, "SET %s %b EX %d", KEY_STATUS, text.p, text.n, STATE_LIFE_S);
+	if (r == 0)
+		r = msg_publish(p->bus, CHANNEL_STATUS, &text);
+	if (r == 0)
+		r = bus_addf(p->bus, "GET %s", KEY_OVERRIDE);
+	if (r == 0)
+		r = bus_flush(p->bus);
+	return r;
+}
+
+void publish_state(struct publish *p)
+{
+	int64_t mono_ms = clk_mono_ms();
+	if (breaker_time(&p->breaker, mono_ms))
+		show_breaker(p);
+	bool changed = p->told_feed != p->view.feed || p->told_betting != p->view.betting;
+	if (p->told_ms && mono_ms - p->told_ms < STATE_MS && (!changed || !p->view.redis_up))
+		return;
+	int r = warm_up(p); /* before our own word covers what the earlier run left */
+	enum feed_state feed = p->view.feed;
+	bool betting = p->view.betting;
+	if (r == 0)
+		r = tell_state(p);
+	redis_answered(p, r, "state");
+	p->told_ms = mono_ms;
+	if (r < 0)
+		return;
+	p->told_feed = feed;
+	p->told_betting = betting;
+	read_override(p, bus_reply(p->bus, 2));
+}

@@ -1,0 +1,43 @@
+/* publish.h - what ingest makes official: ticks, quote grids, the feed's state. Over one bus, by one thread; publish_view from any.
+ * Always true: a tick is published only when it is recorded, and never late: what Redis did not take at its moment is lost, and the gap
+ * stays a gap. A grid goes out only while the tick it was priced from is younger than a quote lives. */
+#ifndef INGEST_PUBLISH_H
+#define INGEST_PUBLISH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "attr.h"
+#include "breaker.h"
+#include "bus.h"
+#include "ops.h"
+#include "settings.h"
+#include "tick.h"
+
+struct publish_view {
+	bool redis_up;
+	enum feed_state feed;
+	bool betting;
+	enum breaker_override override;
+	struct tick last;
+	int64_t last_mono_ms; /* 0: no tick yet */
+	double volatility;    /* per sqrt(year) */
+	uint64_t ticks, refused, lost, grids, changes;
+};
+
+struct publish;
+MUST_CHECK int publish_open(struct publish **ret, const struct settings *s, const struct bus_conf *bus);
+struct publish *publish_close(struct publish *p);
+
+/* Weather (Redis) is counted and logged once, not returned. */
+void publish_tick(struct publish *p, const struct tick *t);
+void publish_grid(struct publish *p, int64_t now_ms);
+/* To be called each turn: lets time pass for the breaker, tells the state on change and each second. */
+void publish_state(struct publish *p);
+/* The operator's word, as it was heard. */
+void publish_override(struct publish *p, enum breaker_override o);
+
+void publish_view(struct publish *p, struct publish_view *ret);
+struct ops_histogram *publish_grid_seconds(struct publish *p);
+
+#endif

@@ -1,0 +1,44 @@
+/* Coinbase Exchange: BTC-USD, channels ticker and heartbeat. The ticker comes with each trade and carries the best bid and ask; the
+ * heartbeat each second tells a quiet market from a dead connection. Prices are texts, sequence a number that rises (and may skip). */
+#include "venue.h"
+
+#include <string.h>
+
+#include "json.h"
+
+#define PRODUCT "BTC-USD"
+
+static void subscribe(struct buf *out)
+{
+	buf_puts(out, "{\"type\":\"subscribe\",\"product_ids\":[\"" PRODUCT "\"],\"channels\":[\"ticker\",\"heartbeat\"]}");
+}
+
+static enum venue_meaning hear_ticker(const struct json_value *root, struct venue_event *ret)
+{
+	size_t bid_n = 0, ask_n = 0;
+	const char *product = json_string(json_get(root, "product_id"), NULL);
+	const char *bid = json_string(json_get(root, "best_bid"), &bid_n);
+	const char *ask = json_string(json_get(root, "best_ask"), &ask_n);
+	if (!product || strcmp(product, PRODUCT) != 0 || !json_int(json_get(root, "sequence"), &ret->id) || ret->id <= 0)
+		return VENUE_BAD;
+	return venue_mid(bid, bid_n, ask, ask_n, &ret->mid_e4) ? VENUE_BOOK : VENUE_BAD;
+}
+
+static enum venue_meaning hear(const char *text, size_t n, struct venue_event *ret)
+{
+	_cleanup_(json_freep) struct json *doc = NULL;
+	const char *why;
+	if (json_parse(&doc, text, n, &why) != 0)
+		return VENUE_BAD;
+	const struct json_value *root = json_root(doc);
+	const char *type = json_string(json_get(root, "type"), NULL);
+	if (!type)
+		return VENUE_BAD;
+	if (strcmp(type, "ticker") == 0)
+		return hear_ticker(root, ret);
+	return strcmp(type, "error") == 0 ? VENUE_REJECT : VENUE_NOISE;
+}
+
+const struct venue_adapter venue_coinbase = {
+	.name = "coinbase", .quote = QUOTED_USD, .silence_ms = 5000, .subscribe = subscribe, .hear = hear,
+};
