@@ -24,7 +24,7 @@ struct bad signed_read(const struct json_value *o, struct signed_part *ret)
 	const char *text = json_string(json_get(o, "nonce"), &n);
 	if (!text || !nonce_parse(ret->nonce, text, n))
 		return MALFORMED("nonce is a UUID version 4 in lower case.");
-	if (!json_int(json_get(o, "timestamp"), &ret->timestamp_s))
+	if (!json_int(json_get(o, "timestamp"), &ret->timestamp_s) || ret->timestamp_s < 0)
 		return MALFORMED("timestamp is an integer of seconds since the Unix epoch.");
 	if (!json_int(json_get(o, "chain_id"), &ret->chain_id))
 		return MALFORMED("chain_id is an integer.");
