@@ -22,6 +22,8 @@ const struct httpd_route api_routes[] = {
 	{ "GET", "/api/v1/ledger", get_ledger, 0 },
 	{ "GET", "/api/v1/columns/{t0}", get_column, 0 },
 	{ "GET", "/api/v1/prices", get_prices, 0 },
+	{ "POST", "/api/v1/withdrawals", post_withdrawal, HTTPD_JSON_BODY },
+	{ "GET", "/api/v1/withdrawals", get_withdrawals, 0 },
 	{ "GET", "/health", get_public_health, 0 },
 	{ NULL, NULL, NULL, 0 },
 };

@@ -8,10 +8,9 @@
 #include "book.h"
 #include "check.h"
 #include "clk.h"
-#include "json.h"
 #include "query.h"
 #include "show.h"
-#include "sig.h"
+#include "signed.h"
 #include "tap.h"
 
 enum { STALE_RETRY_S = 10, ANSWER_MAX = 1 << 20 };
@@ -112,18 +111,11 @@ static bool is_preset(const struct settings *s, int64_t stake)
 	return false;
 }
 
-struct bad {
-	enum problem problem;
-	const char *detail;
-};
-#define MALFORMED(detail) ((struct bad){ PROBLEM_MALFORMED_REQUEST, (detail) })
-static const struct bad good;
-
-/* All members of the body that are signed, and the signature. problem NONE: good. */
-static struct bad read_members(const struct api *a, const struct json_value *o, struct tap *t, struct sig *sig)
+/* Form, then cell and stake. */
+static struct bad read_members(const struct api *a, const struct json_value *o, struct tap *t, struct signed_part *part)
 {
 	size_t n, cell_n;
-	int64_t rate, version, stake;
+	int64_t rate, stake;
 	const char *text = json_string(json_get(o, "wallet"), &n);
 	if (!text || !wallet_parse(&t->wallet, text, n))
 		return MALFORMED("wallet is 0x and 40 hex digits; mixed case must pass EIP-55.");
@@ -134,53 +126,35 @@ static struct bad read_members(const struct api *a, const struct json_value *o, 
 		return MALFORMED("stake is an integer of micro-USD.");
 	if (!json_int(json_get(o, "rate"), &rate) || rate < RATE_LEAST || rate > a->s->max_rate)
 		return MALFORMED("rate is an integer of 1e-4, from 10100 to max_rate.");
-	text = json_string(json_get(o, "nonce"), &n);
-	if (!text || !nonce_parse(t->nonce, text, n))
-		return MALFORMED("nonce is a UUID version 4 in lower case.");
-	if (!json_int(json_get(o, "timestamp"), &t->timestamp_s))
-		return MALFORMED("timestamp is an integer of seconds since the Unix epoch.");
-	if (!json_int(json_get(o, "chain_id"), &t->chain_id))
-		return MALFORMED("chain_id is an integer.");
-	if (!json_int(json_get(o, "version"), &version) || version != TAP_VERSION)
-		return MALFORMED("version is 1.");
-	text = json_string(json_get(o, "signature"), &n);
-	if (!text || sig_parse(sig, text, n) != 0)
-		return MALFORMED("signature is 0x and 130 hex digits.");
+	struct bad bad = signed_read(o, part);
+	if (bad.problem != PROBLEM_NONE)
+		return bad;
 	if (!cell_parse(&t->cell, cell, cell_n, &a->rules))
 		return (struct bad){ PROBLEM_INVALID_CELL, "cell is <t0>_<low>_<high>, aligned to columns and rows." };
 	if (!is_preset(a->s, stake))
 		return (struct bad){ PROBLEM_INVALID_STAKE, "stake must be one of stake_presets." };
 	t->stake = money_of(stake);
 	t->rate_min = (struct rate){ (int32_t) rate };
-	return good;
+	t->timestamp_s = part->timestamp_s;
+	t->chain_id = part->chain_id;
+	memcpy(t->nonce, part->nonce, sizeof t->nonce);
+	return bad;
 }
 
 /* Form and stake, chain, timestamp, signature: what needs neither Redis nor the book. */
 static struct bad check_body(const struct api *a, const char *body, size_t n, struct tap *t, struct wallet *signer)
 {
 	_cleanup_(json_freep) struct json *doc = NULL;
-	const char *why;
 	char text[TAP_TEXT_MAX];
-	struct sig sig;
+	struct signed_part part;
 
-	int r = json_parse(&doc, body, n, &why);
-	if (r < 0)
-		return (struct bad){ PROBLEM_UNAVAILABLE, "No memory; try again in a second." };
-	if (r > 0)
-		return MALFORMED(why);
-	if (!json_is_object(json_root(doc)))
-		return MALFORMED("The body must be a JSON object.");
-	struct bad bad = read_members(a, json_root(doc), t, &sig);
+	struct bad bad = signed_body(&doc, body, n);
+	if (bad.problem == PROBLEM_NONE)
+		bad = read_members(a, json_root(doc), t, &part);
 	if (bad.problem != PROBLEM_NONE)
 		return bad;
-	if (t->chain_id != a->s->chain_id)
-		return (struct bad){ PROBLEM_WRONG_CHAIN, "chain_id must be that of GET /grid's constants." };
-	if (!signed_in_time(t->timestamp_s, clk_now_ms()))
-		return (struct bad){ PROBLEM_SIGNATURE_EXPIRED, "timestamp must be within 30 seconds of now." };
 	size_t text_n = tap_text(text, t);
-	if (sig_recover(signer, &sig, text, text_n) != 0)
-		return (struct bad){ PROBLEM_INVALID_SIGNATURE, "The signature is no valid one with low s." };
-	return good;
+	return signed_check(a, &part, text, text_n, signer);
 }
 
 void post_bet(struct httpd_req *req, void *ctx)

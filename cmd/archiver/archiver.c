@@ -20,7 +20,7 @@ int archiver_start(const struct settings *s)
 {
 	struct jobs *started;
 	settings = s;
-	int r = jobs_start(&started, s);
+	int r = jobs_start(&started, s, JOBS_START_MS);
 	if (r < 0)
 		return r;
 	(void) pthread_mutex_lock(&jobs_lock);

@@ -198,9 +198,9 @@ void jobs_report(struct jobs *j, struct jobs_report *ret)
 }
 
 /* When both are due, from what an earlier life left. A date in the future (the clock was set back) counts as now. */
-static int read_schedule(struct jobs *j)
+static int read_schedule(struct jobs *j, int64_t first_after_ms)
 {
-	int64_t now_ms = clk_now_ms(), first_ms = now_ms + JOBS_START_MS, at_ms;
+	int64_t now_ms = clk_now_ms(), first_ms = now_ms + first_after_ms, at_ms;
 	bool ok;
 	int r = backup_newest(j->dir, &at_ms);
 	if (r < 0)
@@ -221,7 +221,7 @@ static int read_schedule(struct jobs *j)
 	return 0;
 }
 
-int jobs_start(struct jobs **ret, const struct settings *s)
+int jobs_start(struct jobs **ret, const struct settings *s, int64_t first_after_ms)
 {
 	struct jobs *j = calloc(1, sizeof *j);
 	if (!j)
@@ -234,7 +234,7 @@ int jobs_start(struct jobs **ret, const struct settings *s)
 	(void) pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	(void) pthread_cond_init(&j->changed, &attr);
 	(void) pthread_condattr_destroy(&attr);
-	int r = read_schedule(j);
+	int r = read_schedule(j, first_after_ms);
 	if (r == 0)
 		r = -pthread_create(&j->thread, NULL, jobs_run, j);
 	j->running = r == 0;

@@ -18,7 +18,8 @@ enum {
 };
 
 struct jobs;
-MUST_CHECK int jobs_start(struct jobs **ret, const struct settings *s);
+/* Nothing is due before first_after_ms from now. */
+MUST_CHECK int jobs_start(struct jobs **ret, const struct settings *s, int64_t first_after_ms);
 struct jobs *jobs_stop(struct jobs *j); /* waits for the job that runs */
 
 struct jobs_report {

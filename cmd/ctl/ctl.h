@@ -87,5 +87,8 @@ int verb_status(struct ctl *c);
 int verb_week_list(struct ctl *c);
 int verb_migrate_status(struct ctl *c);
 int verb_backup_run(struct ctl *c);
+int verb_withdrawals_list(struct ctl *c);
+int verb_withdrawals_approve(struct ctl *c);
+int verb_withdrawals_reject(struct ctl *c);
 
 #endif

@@ -1,13 +1,10 @@
 /* deposit: credits an account, once for each external id. */
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "book.h"
 #include "ctl.h"
-#include "err.h"
 #include "ledger.h"
-#include "msg.h"
+#include "tell.h"
 
 struct deposit {
 	struct wallet wallet;
@@ -72,24 +69,6 @@ static int write_down(struct ctl *c, struct week *w, struct deposit *d)
 	return d->already ? ctl_audit(c, w, "deposit ref=%s was there already", d->ref) : 0;
 }
 
-/* Persist, then speak. Redis may be away: the deposit stands, and the player's page sees it later. */
-static void announce(struct ctl *c, const struct deposit *d)
-{
-	struct bus *bus;
-	struct buf event = BUF_INIT(MSG_EVENT_MAX);
-	int r = bus_open(&bus, &c->bus);
-	if (r == 0) {
-		msg_balance(&event, &d->account, LEDGER_DEPOSIT);
-		r = msg_announce(bus, &d->account, &event);
-		if (r == 0)
-			r = bus_flush(bus);
-		bus_close(bus);
-	}
-	buf_free(&event);
-	if (r < 0)
-		(void) fprintf(stderr, "tap-trading-ctl: the player was not told, Redis is away: %s\n", err_text());
-}
-
 /* Printable, without blanks or quotes: an id that can be typed again. */
 static bool ref_is_good(const char *ref)
 {
@@ -117,7 +96,7 @@ int verb_deposit(struct ctl *c)
 	if (code)
 		return code;
 	if (!d.already)
-		announce(c, &d);
+		tell_balance(c, &d.account, LEDGER_DEPOSIT);
 	if (d.already)
 		out_say(&c->out, "this deposit was made already; nothing was changed");
 	if (d.opened)

@@ -194,20 +194,20 @@ static void connect_to(struct venue *v, struct venue_link **slot)
 	wait_before_retry(v);
 }
 
+/* A connection that tells nothing is dead, whatever TCP believes. */
+static void cut_if_silent(struct venue_link *link, int64_t mono_ms)
+{
+	if (link && link->open && mono_ms - link->heard_ms > link->venue->adapter->silence_ms)
+		leave(link, 0, "silent");
+}
+
 void venue_look(struct venue *v, int64_t mono_ms)
 {
-	if (!v->now) {
-		if (mono_ms >= v->retry_ms)
-			connect_to(v, &v->now);
-		return;
-	}
-	if (!v->now->open)
-		return;
-	if (mono_ms - v->now->heard_ms > v->adapter->silence_ms) {
-		leave(v->now, 0, "silent");
-		return;
-	}
-	if (mono_ms - v->now->opened_ms > VENUE_RENEW_MS && !v->next && mono_ms >= v->retry_ms)
+	cut_if_silent(v->now, mono_ms);
+	cut_if_silent(v->next, mono_ms);
+	if (!v->now && mono_ms >= v->retry_ms)
+		connect_to(v, &v->now);
+	else if (v->now && v->now->open && !v->next && mono_ms - v->now->opened_ms > VENUE_RENEW_MS && mono_ms >= v->retry_ms)
 		connect_to(v, &v->next);
 }
 

@@ -45,6 +45,8 @@ MUST_CHECK int book_open_bets(struct store *db, int64_t row_cents, bet_cb *cb, v
 /* The open bets of one column after (after_low, after_user), in key order, at most limit. */
 MUST_CHECK int book_column_bets(struct store *db, int64_t t0_s, int64_t row_cents, int64_t after_low, int64_t after_user,
 		size_t limit, bet_cb *cb, void *u);
+/* All bets of one column, decided ones too, in key order: for comparing it with its evidence. */
+MUST_CHECK int book_column_all(struct store *db, int64_t t0_s, int64_t row_cents, bet_cb *cb, void *u);
 /* Moves an open bet to bet->state, with the ledger row of its payout or refund (0: none). */
 MUST_CHECK int book_decide_bet(struct store *db, const struct bet *bet, int64_t ledger_row, int64_t now_ms);
 

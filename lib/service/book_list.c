@@ -99,6 +99,13 @@ int book_column_bets(struct store *db, int64_t t0_s, int64_t row_cents, int64_t 
 	return err_trace(hand_out(st, row_cents, limit, cb, u));
 }
 
+int book_column_all(struct store *db, int64_t t0_s, int64_t row_cents, bet_cb *cb, void *u)
+{
+	struct stmt *st = store_stmt(db, "SELECT " BET_COLUMNS " FROM bets WHERE t0 = ?1 ORDER BY t0, low, user");
+	stmt_int(st, 1, t0_s);
+	return err_trace(hand_out(st, row_cents, SIZE_MAX, cb, u));
+}
+
 static bool copy_hash(struct stmt *st, int col, struct hash *ret)
 {
 	size_t n;

@@ -75,6 +75,25 @@ static const char week_1_down[] =
 	"DROP TABLE columns; DROP TABLE bets; DROP TABLE chain; DROP TABLE transaction_ledger; DROP TABLE users;"
 	" DROP TABLE book;";
 
+/* withdrawals.ref   its ULID, the ref_id of its ledger rows; dest as the player signed it; status: enum withdraw_state;
+ * decided_at 0: not yet. Few rows, off the hot path: here indexes in random order cost nothing that counts. */
+static const char week_2_up[] =
+	"CREATE TABLE withdrawals("
+	" id INTEGER PRIMARY KEY, ref TEXT NOT NULL UNIQUE CHECK(length(ref) = 26), user INTEGER NOT NULL REFERENCES users(id),"
+	" amount INTEGER NOT NULL CHECK(amount > 0), dest TEXT NOT NULL CHECK(length(dest) = 42),"
+	" nonce BLOB NOT NULL CHECK(length(nonce) = 16), signed_at INTEGER NOT NULL,"
+	" status INTEGER NOT NULL CHECK(status BETWEEN 1 AND 3), requested_at INTEGER NOT NULL,"
+	" decided_at INTEGER NOT NULL CHECK((decided_at = 0) = (status = 1)), UNIQUE(user, nonce)) STRICT;"
+	"CREATE INDEX withdrawals_user ON withdrawals(user, id);"
+	"CREATE TRIGGER withdrawals_decided_once BEFORE UPDATE ON withdrawals WHEN OLD.status <> 1 OR NEW.status = 1"
+	" OR NEW.id <> OLD.id OR NEW.ref <> OLD.ref OR NEW.user <> OLD.user OR NEW.amount <> OLD.amount OR NEW.dest <> OLD.dest"
+	" OR NEW.nonce <> OLD.nonce OR NEW.signed_at <> OLD.signed_at OR NEW.requested_at <> OLD.requested_at BEGIN"
+	" SELECT RAISE(ABORT, 'a withdrawal is decided once and else never changed'); END;"
+	"CREATE TRIGGER withdrawals_no_delete BEFORE DELETE ON withdrawals BEGIN"
+	" SELECT RAISE(ABORT, 'a withdrawal is for ever'); END;";
+
+static const char week_2_down[] = "DROP TABLE withdrawals;";
+
 /* weeks     every week's file in the order of their opening; the greatest id is the current one
  * audit     what operators changed: each row's hash covers the one before */
 static const char meta_1_up[] =
@@ -91,6 +110,7 @@ static const char meta_1_up[] =
 static const char meta_1_down[] = "DROP TABLE audit; DROP TABLE weeks;";
 
 const struct store_schema schema_week = { 0x54415057 /* TAPW */,
-	(const struct store_migration[]){ { 1, week_1_up, week_1_down }, { 0, NULL, NULL } } };
+	(const struct store_migration[]){ { 1, week_1_up, week_1_down }, { 2, week_2_up, week_2_down },
+		{ 0, NULL, NULL } } };
 const struct store_schema schema_meta = { 0x5441504d /* TAPM */,
 	(const struct store_migration[]){ { 1, meta_1_up, meta_1_down }, { 0, NULL, NULL } } };

@@ -74,11 +74,37 @@ static int compare_chain(struct store *db, struct verdict *v, const struct colum
 	return 0;
 }
 
-static bool bet_is_open(void *u, const struct bet *b, int64_t row)
+struct bet_check {
+	struct verdict *v;
+	const struct path *path;
+	int64_t bets;
+};
+
+static bool compare_bet(void *u, const struct bet *b, int64_t row)
 {
+	static const enum bet_state states[] = { [OUTCOME_WON] = BET_WON, [OUTCOME_LOST] = BET_LOST, [OUTCOME_VOID] = BET_VOID };
+	struct bet_check *check = u;
+	struct money payout;
 	(void) row;
-	differ(u, "user %lld's bet on row %lld is open in a decided column", (long long) b->user, (long long) b->cell.low_cents);
-	return false;
+	check->bets++;
+	enum outcome outcome = outcome_of(check->path, &b->cell);
+	if (b->state != states[outcome])
+		differ(check->v, "user %lld's bet on %lld: recorded %s, computed %s", (long long) b->user,
+				(long long) b->cell.low_cents, bet_state_name(b->state), bet_state_name(states[outcome]));
+	else if (!outcome_payout(&payout, outcome, b->stake, b->rate) || money_cmp(payout, b->payout) != 0)
+		differ(check->v, "user %lld's bet on %lld: the payout is another", (long long) b->user,
+				(long long) b->cell.low_cents);
+	return !check->v->differs;
+}
+
+static int compare_bets(struct store *db, const struct settings *s, struct verdict *v, const struct column *c,
+		const struct path *path)
+{
+	struct bet_check check = { .v = v, .path = path };
+	int r = book_column_all(db, c->t0_s, s->row_cents, compare_bet, &check);
+	if (r == 0 && !v->differs)
+		compare_int(v, "bets", c->bets, check.bets);
+	return err_trace(r);
 }
 
 int settle_verify(struct store *db, const struct settings *s, int64_t t0_s, char *text, size_t size)
@@ -98,7 +124,7 @@ int settle_verify(struct store *db, const struct settings *s, int64_t t0_s, char
 		compare_column(&v, &c, &path);
 		r = compare_chain(db, &v, &c, s->column_s);
 		if (r == 0)
-			r = book_column_bets(db, t0_s, s->row_cents, -1, 0, 1, bet_is_open, &v);
+			r = compare_bets(db, s, &v, &c, &path);
 	}
 	free(ticks);
 	if (r < 0)

@@ -23,6 +23,7 @@
 #include "redis_server.h"
 #include "settle.h"
 #include "week.h"
+#include "withdraw.h"
 
 #define CTL "./bin/tap-trading-ctl"
 #define WALLET "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
@@ -379,6 +380,55 @@ static void a_bet_is_shown_with_its_column(void **state)
 	assert_int_equal(number(w, "total"), 0);
 }
 
+/* As the api writes it down: its id. */
+static void request_withdrawal(struct world *w, uint8_t nonce, char id[ULID_TEXT_SIZE])
+{
+	struct week *week;
+	struct store *db;
+	struct account a;
+	struct withdrawal made;
+	struct withdraw asked = { .amount = money_of(2000000), .timestamp_s = clk_now_ms() / 1000, .chain_id = 1,
+		.nonce = { nonce } };
+	assert_true(wallet_parse(&asked.wallet, WALLET, 42));
+	asked.to = asked.wallet;
+	(void) snprintf(asked.to_text, sizeof asked.to_text, "%s", WALLET);
+	assert_int_equal(week_open(&week, w->dir, STORE_WRITE, clk_now_ms()), 0);
+	assert_int_equal(week_begin(week, &db), 0);
+	assert_int_equal(ledger_account(db, &asked.wallet, &a), 0);
+	assert_int_equal(withdraw_request(db, a.user, &asked, clk_now_ms(), &made, &a), 0);
+	assert_int_equal(week_commit(week), 0);
+	week_close(week);
+	ulid_format(id, &made.id);
+}
+
+static void a_withdrawal_is_decided_once(void **state)
+{
+	struct world *w = *state;
+	char paid[ULID_TEXT_SIZE], back[ULID_TEXT_SIZE], line[96];
+	assert_int_equal(ctl(w, "deposit --wallet " WALLET " --amount 5000000 --ref a"), 0);
+	request_withdrawal(w, 1, paid);
+	request_withdrawal(w, 2, back);
+	assert_int_equal(ctl(w, "withdrawals list --status requested --json"), 0);
+	assert_non_null(strstr(w->out, paid));
+	assert_non_null(strstr(w->out, back));
+	(void) snprintf(line, sizeof line, "withdrawals approve %s --json", paid);
+	assert_int_equal(ctl(w, line), 0);
+	assert_true(text_is(w, "status", "approved"));
+	assert_true(truth(w, "changed"));
+	assert_int_equal(ctl(w, line), 0);
+	assert_false(truth(w, "changed"));
+	(void) snprintf(line, sizeof line, "withdrawals reject %s", paid);
+	assert_int_equal(ctl(w, line), EX_DATAERR);
+	(void) snprintf(line, sizeof line, "withdrawals reject %s", back);
+	assert_int_equal(ctl(w, line), 0);
+	assert_int_equal(ctl(w, "user show " WALLET " --json"), 0);
+	assert_int_equal(number(w, "balance"), 3000000);
+	assert_int_equal(ctl(w, "withdrawals reject 01KJ3D3R2HG00000000000000A"), EX_NOINPUT);
+	assert_int_equal(ctl(w, "withdrawals list --status done"), EX_USAGE);
+	assert_int_equal(ctl(w, "integrity"), 0);
+	assert_int_equal(ctl(w, "trial-balance"), 0);
+}
+
 /* One byte of a copy: the wallet's, which the chain covers. */
 static void damage(const char *path)
 {
@@ -447,6 +497,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_suspension_is_logged_with_who_and_why, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_column_is_verified_from_evidence_and_history, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_bet_is_shown_with_its_column, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_withdrawal_is_decided_once, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(drift_is_1, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_daemon_that_hangs_does_not_hang_the_status, set_up, tear_down),
 	};

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "book.h"
+#include "buf.h"
 #include "fault.h"
 #include "ledger.h"
 #include "settle.h"
@@ -326,6 +327,96 @@ static void a_payout_beyond_64_bits_changes_nothing(void **state)
 	week_rollback(w->week);
 }
 
+/* A column as settle would have put it, but for what `spoil` did. */
+static void put_spoilt(struct world *w, int64_t t0_s, void (*spoil)(struct column *c))
+{
+	struct tick ticks[16];
+	struct path path = steady_path(ticks, t0_s);
+	struct buf evidence = BUF_INIT(4096);
+	struct column c = { .t0_s = t0_s, .status = COLUMN_SETTLED, .has_anchor = true, .anchor = ticks[0],
+		.low_cents = path.low_cents, .high_cents = path.high_cents, .n_ticks = (int64_t) path.n,
+		.settled_ms = START_MS };
+	c.digest = path_digest(&path, &c.prev_digest);
+	spoil(&c);
+	path_encode(&path, &evidence);
+	struct store *db = begin(w);
+	assert_int_equal(book_put_column(db, &c, evidence.p, evidence.n), 0);
+	assert_int_equal(week_commit(w->week), 0);
+	buf_free(&evidence);
+}
+
+static void spoil_nothing(struct column *c)
+{
+	(void) c;
+}
+
+static void spoil_digest(struct column *c)
+{
+	c->digest.b[31] ^= 1;
+}
+
+static void spoil_status(struct column *c)
+{
+	c->status = COLUMN_VOID;
+}
+
+static void spoil_bounds(struct column *c)
+{
+	c->high_cents++;
+}
+
+static void spoil_anchor(struct column *c)
+{
+	c->anchor.p_cents--;
+}
+
+static void spoil_count(struct column *c)
+{
+	c->n_ticks--;
+}
+
+static int verify(struct world *w, const struct settings *s, int64_t t0_s, char text[static 256])
+{
+	struct store *db = begin(w);
+	text[0] = '\0';
+	int r = settle_verify(db, s, t0_s, text, 256);
+	week_rollback(w->week);
+	return r;
+}
+
+static void verifying_sees_what_is_not_from_the_evidence(void **state)
+{
+	static const struct { void (*spoil)(struct column *c); const char *finds; } cases[] = {
+		{ spoil_nothing, NULL }, { spoil_digest, "digest" }, { spoil_status, "status" }, { spoil_bounds, "path_high" },
+		{ spoil_anchor, "anchor" }, { spoil_count, "ticks" },
+	};
+	struct world *w = *state;
+	struct tick ticks[16];
+	struct settle_result got;
+	char text[256];
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		int64_t t0_s = START_S + 2 * W * (int64_t) i; /* apart, so that none follows another */
+		put_spoilt(w, t0_s, cases[i].spoil);
+		assert_int_equal(verify(w, &rules, t0_s, text), cases[i].finds ? SETTLE_E_DIFFERS : 0);
+		if (cases[i].finds && !strstr(text, cases[i].finds))
+			fail_msg("%s: %s", cases[i].finds, text);
+	}
+	/* one that does not name its predecessor's digest */
+	put_spoilt(w, START_S + W, spoil_nothing);
+	assert_int_equal(verify(w, &rules, START_S + W, text), SETTLE_E_DIFFERS);
+	assert_non_null(strstr(text, "prev_digest"));
+	/* bets that were decided otherwise than the rules say now */
+	int64_t t0_s = START_S + 100 * W;
+	assert_true(place(w, 0, t0_s, 9680000, 1000000, 20000));
+	struct path path = steady_path(ticks, t0_s);
+	assert_int_equal(settle_column(w->week, &rules, &path, t0_s * 1000 + 5700, &got, NULL, NULL), 0);
+	assert_int_equal(verify(w, &rules, t0_s, text), 0);
+	struct settings taller = rules;
+	taller.row_cents = 30000;
+	assert_int_equal(verify(w, &taller, t0_s, text), SETTLE_E_DIFFERS);
+	assert_non_null(strstr(text, "recorded lost, computed won"));
+}
+
 #ifdef TAP_FAULTS
 static void each_step_can_fail_and_nothing_is_half_done(void **state)
 {
@@ -374,6 +465,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_column_without_its_predecessor_chains_to_zeros, world_up, world_down),
 		cmocka_unit_test_setup_teardown(a_column_without_any_tick_is_void, world_up, world_down),
 		cmocka_unit_test_setup_teardown(a_payout_beyond_64_bits_changes_nothing, world_up, world_down),
+		cmocka_unit_test_setup_teardown(verifying_sees_what_is_not_from_the_evidence, world_up, world_down),
 #ifdef TAP_FAULTS
 		cmocka_unit_test_setup_teardown(each_step_can_fail_and_nothing_is_half_done, world_up, world_down),
 #endif
