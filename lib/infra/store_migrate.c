@@ -65,6 +65,15 @@ int store_migrate(struct store *s, int version)
 	return r == -ENOSPC ? STORE_E_FULL : err_trace(r);
 }
 
+/* The journal that a new file began with is gone for good only once the directory is synced; found again after a power cut, it
+ * would roll the file back to nothing. */
+static int sync_name(struct store *s)
+{
+	char dir[512];
+	store_dir_of(dir, sizeof dir, s->path);
+	return err_trace(store_sync(dir));
+}
+
 int store_migrate_on_open(struct store *s)
 {
 	int64_t id, tables;
@@ -82,8 +91,10 @@ int store_migrate_on_open(struct store *s)
 	int newest = store_newest_version(s->schema);
 	if (version > newest)
 		return STORE_E_NEWER;
-	if (s->mode == STORE_WRITE)
-		return store_migrate(s, newest);
+	if (s->mode == STORE_WRITE) {
+		r = store_migrate(s, newest);
+		return r == 0 && fresh ? sync_name(s) : r;
+	}
 	if (version == 0)
 		return STORE_E_ABSENT;
 	if (version < newest)
