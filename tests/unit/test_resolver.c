@@ -368,6 +368,24 @@ static void of_a_long_stop_only_what_happened_is_recorded(void **state)
 	check_audits(w);
 }
 
+/* A week's new book holds open bets of columns that it has no record of. */
+static void open_bets_before_the_first_record_are_decided(void **state)
+{
+	struct world *w = *state;
+	struct column c;
+	int64_t t0 = w->t0_s;
+	place(w, t0 - 3600, 9700000);
+	place(w, t0 - 10, 9700000);
+	record(w, (t0 - 10) * 1000 - 100, t0 * 1000, 100, P);
+	start_resolver(w, t0 * 1000);
+	assert_int_equal(run(w, t0 * 1000 + GRACE_MS), 2);
+	assert_int_equal(state_of(w, t0 - 3600, 9700000), BET_VOID);
+	assert_int_equal(state_of(w, t0 - 10, 9700000), BET_WON);
+	assert_int_equal(column(w, t0 - 5, &c), BOOK_E_ABSENT);
+	assert_int_equal(run(w, end_ms(t0) + GRACE_MS), 1);
+	check_audits(w);
+}
+
 static void a_step_of_the_clock_decides_nothing_early(void **state)
 {
 	struct world *w = *state;
@@ -447,6 +465,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(without_redis_columns_wait_and_then_the_heard_ticks_decide, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_short_stop_is_caught_up_whole, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(of_a_long_stop_only_what_happened_is_recorded, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(open_bets_before_the_first_record_are_decided, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_step_of_the_clock_decides_nothing_early, set_up, tear_down),
 		cmocka_unit_test(a_forward_step_is_believed_when_it_lasts),
 		cmocka_unit_test(the_union_keeps_every_tick_once),
