@@ -3,6 +3,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
 
 #include "../support/intake_world.h"
 
@@ -61,6 +65,61 @@ static void the_cache_comes_back(void **state)
 	(void) bus_close(b);
 }
 
+/* Fills the disk down to `left` bytes of room. */
+static void fill_disk(const char *path, int64_t left)
+{
+	static const char zeros[4096];
+	struct statvfs fs;
+	int fd = open(path, O_CREAT | O_WRONLY | O_APPEND, 0600);
+	assert_true(fd >= 0);
+	while (statvfs(dir, &fs) == 0 && (int64_t) (fs.f_bavail * fs.f_frsize) > left)
+		if (write(fd, zeros, sizeof zeros) != (ssize_t) sizeof zeros)
+			break;
+	(void) close(fd);
+}
+
+static void wait_for_health(bool full)
+{
+	struct intake_stats st;
+	for (int64_t until = clk_mono_ms() + 5000;; (void) clk_sleep_until_ms(clk_mono_ms() + 20)) {
+		intake_stats(intake, &st);
+		if (st.disk_full == full)
+			return;
+		assert_true(clk_mono_ms() < until);
+	}
+}
+
+static void a_full_disk_heals(void **state)
+{
+	(void) state;
+	char ballast[64];
+	struct intake_tap t, r;
+	intake = intake_stop(intake);
+	assert_int_equal(mount("tmpfs", dir, "tmpfs", 0, "size=4m"), 0);
+	(void) snprintf(ballast, sizeof ballast, "%s/ballast", dir);
+	go();
+	struct wallet w = funded(1, 100 * USD, false);
+	for (int i = 0; i < 2; i++) {
+		/* not a byte left, met by a write; or little left, seen before one */
+		fill_disk(ballast, i == 0 ? 0 : 100 * 1024);
+		if (i == 1)
+			wait_for_health(true);
+		publish(RATE);
+		t = tap_of(w, cell_at(3, 4 + i), 1);
+		assert_int_equal(place(&t), INTAKE_UNAVAILABLE);
+		assert_false(intake_failed(intake));
+		assert_int_equal(account_of(w).balance.micros, (100 - i) * USD); /* it is read as before */
+		assert_int_equal(unlink(ballast), 0);
+		(void) clk_sleep_until_ms(clk_mono_ms() + 1200);
+		publish(RATE);
+		assert_int_equal(again(&t, &r), INTAKE_CONFIRMED); /* the very same bet */
+		wait_for_health(false);
+	}
+	intake = intake_stop(intake);
+	assert_int_equal(umount(dir), 0);
+	go();
+}
+
 #ifdef TAP_FAULTS
 /* Each step of the batch's transaction fails once: all or nothing, and the process says that it must end. */
 static void a_failing_book_is_never_half_written(void **state)
@@ -99,6 +158,7 @@ int main(void)
 		CASE(a_silent_redis_spends_nothing),
 		CASE(beyond_the_bound_nothing_enters),
 		CASE(the_cache_comes_back),
+		CASE(a_full_disk_heals),
 #ifdef TAP_FAULTS
 		CASE(a_failing_book_is_never_half_written),
 #endif
