@@ -25,7 +25,7 @@ build:
 	@cmake --preset release
 	@cmake --build --preset release
 
-VERSION := $(shell awk '/^project/ { for (i = 1; i < NF; i++) if ($$i == "VERSION") print $$(i + 1) }' CMakeLists.txt)
+VERSION := $(shell awk '/^project/ {print $$3}' CMakeLists.txt)
 PREFIX ?= /opt/tap-trading/releases/$(VERSION)
 install: build
 	DESTDIR="$(DESTDIR)" cmake --install build/release --prefix "$(PREFIX)"

@@ -189,7 +189,7 @@ static void a_life_is_told(void **state)
 {
 	(void) state;
 	char notify[96];
-	const char *env[] = { notify, "TAP_INGEST_OPS_LISTEN=127.0.0.1:0", "WATCHDOG_USEC=400000", NULL };
+	const char *env[] = { notify, "TAP_INGEST_OPS_LISTEN=127.0.0.1:0", "WATCHDOG_USEC=1000000", NULL };
 	(void) snprintf(notify, sizeof notify, "NOTIFY_SOCKET=%s", notify_path);
 	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
 	for (int i = 0; i < 3; i++) {
@@ -199,7 +199,7 @@ static void a_life_is_told(void **state)
 		assert_true(notified("STATUS=hello 1", 5000));
 		assert_true(notified("READY=1", 5000));
 		for (int k = 0; k < 3; k++)
-			assert_true(notified("WATCHDOG=1", 350)); /* each within the limit, with room */
+			assert_true(notified("WATCHDOG=1", 900)); /* each within the limit, with room */
 		assert_int_equal(kill(pid, signals[i]), 0);
 		assert_true(notified("STOPPING=1", 2000));
 		assert_int_equal(wait_exit(pid), 0);

@@ -94,16 +94,19 @@ static void crowds_ready_at_once_are_served(void **state)
 		for (size_t k = 0; k < ARRAY_LEN(counts); k++) {
 			int n = counts[k];
 			crowd_open(n);
-			int64_t began = clk_mono_ms();
+			int64_t best = INT64_MAX; /* of the rounds: a busy machine slows some, a stall comes in each */
 			for (int round = 0; round < 6; round++) {
+				int64_t began = clk_mono_ms();
 				for (int i = 0; i < n; i++)
 					client_say(fds[i], round % 2 ? "GET /batch HTTP/1.1\r\n" H "\r\n" : "GET /hello HTTP/1.1\r\n" H "\r\n");
 				if (round % 2)
 					answer_batch((size_t) n);
 				for (int i = 0; i < n; i++)
 					assert_int_equal(client_hear(fds[i])->status, 200);
+				int64_t took = clk_mono_ms() - began;
+				best = took < best ? took : best;
 			}
-			assert_in_range(clk_mono_ms() - began, 0, 1500); /* about 150 ms; a stall is a second */
+			assert_in_range(best, 0, 500); /* about 30 ms; a stall is seconds */
 			crowd_close(n);
 		}
 		server = httpd_stop(server);
@@ -139,14 +142,16 @@ static void no_reply_is_left_lying(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, answer_at_once, NULL), 0);
 	crowd_open(CLIENTS);
-	int64_t began = clk_mono_ms();
+	int slow = 0;
 	for (int round = 0; round < ROUNDS; round++) {
+		int64_t began = clk_mono_ms();
 		for (int i = 0; i < CLIENTS; i++)
 			client_say(fds[i], "GET /batch HTTP/1.1\r\n" H "\r\n");
 		for (int i = 0; i < CLIENTS; i++)
 			assert_int_equal(client_hear(fds[i])->status, 200);
+		slow += clk_mono_ms() - began > 60;
 	}
-	assert_in_range(clk_mono_ms() - began, 0, 40 * ROUNDS); /* about 10 ms a round with the sanitizers, most of it the client's */
+	assert_in_range(slow, 0, ROUNDS / 2); /* a round takes about 5 ms; with forgotten replies four in five took 100 */
 	answering = false;
 	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
 		assert_int_equal(pthread_join(threads[i], NULL), 0);
@@ -171,7 +176,7 @@ static void slow_senders_stop_nobody(void **state)
 		worst = took > worst ? took : worst;
 		(void) clk_sleep_until_ms(began + 100 * (step + 1));
 	}
-	assert_in_range(worst, 0, 250);
+	assert_in_range(worst, 0, 1000); /* about 10 */
 	(void) clk_sleep_until_ms(began + DEADLINE_MS + 500);
 	struct httpd_stats s;
 	httpd_stats(server, &s);
