@@ -46,12 +46,11 @@ static uint64_t draw(uint64_t below)
 
 static int file_of(const char *path)
 {
-	/* A week's file is made under another name and renamed, alone: its WAL of then is another file than that of now. */
+	/* A week's file is made in DIR/next and renamed, alone: its WAL of then is another file than that of now. */
 	char name[64];
 	const char *base = strrchr(path, '/') + 1;
-	size_t n = strlen(base);
-	bool fresh = n > 4 && strcmp(base + n - 4, ".new") == 0;
-	(void) snprintf(name, sizeof name, "%.*s", (int) (fresh ? n - 4 : n), base);
+	bool aside = strstr(path, "/next/") && strcmp(base + strlen(base) - 3, ".db") != 0;
+	(void) snprintf(name, sizeof name, "%s%s", aside ? "next-" : "", base);
 	for (int i = 0; i < story.files; i++)
 		if (strcmp(story.names[i], name) == 0)
 			return i;
