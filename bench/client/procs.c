@@ -1,12 +1,12 @@
 #include "procs.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include "err.h"
 
@@ -23,29 +23,42 @@ int procs_add(struct procs *p, const char *text)
 	return 0;
 }
 
-static int64_t ticks_used(pid_t pid)
+/* A thread's time on a CPU, exact to the nanosecond where /proc/PID/stat counts in ticks. */
+static int64_t thread_ns(pid_t pid, const char *thread)
 {
-	char path[64], line[1024];
-	uint64_t user, kernel;
-	(void) snprintf(path, sizeof path, "/proc/%d/stat", (int) pid);
+	char path[96], line[128];
+	int64_t ns = 0;
+	(void) snprintf(path, sizeof path, "/proc/%d/task/%.20s/schedstat", (int) pid, thread);
 	FILE *f = fopen(path, "r");
 	if (!f)
-		return -1;
-	char *got = fgets(line, sizeof line, f);
+		return 0;
+	if (!fgets(line, sizeof line, f) || sscanf(line, "%" SCNd64, &ns) != 1)
+		ns = 0;
 	(void) fclose(f);
-	/* the name may hold anything; the fields count from its last bracket */
-	const char *at = got ? strrchr(line, ')') : NULL;
-	if (!at || sscanf(at + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNu64 " %" SCNu64, &user, &kernel) != 2)
+	return ns;
+}
+
+static int64_t process_us(pid_t pid)
+{
+	char path[64];
+	int64_t ns = 0;
+	(void) snprintf(path, sizeof path, "/proc/%d/task", (int) pid);
+	DIR *d = opendir(path);
+	if (!d)
 		return -1;
-	return (int64_t) (user + kernel);
+	for (struct dirent *e; (e = readdir(d));)
+		if (e->d_name[0] != '.')
+			ns += thread_ns(pid, e->d_name);
+	(void) closedir(d);
+	return ns / 1000;
 }
 
 void procs_read(struct procs *p)
 {
 	for (size_t i = 0; i < p->n; i++) {
-		int64_t ticks = ticks_used(p->v[i].pid);
-		if (ticks >= 0)
-			p->v[i].cpu_us = ticks * (1000000 / sysconf(_SC_CLK_TCK));
+		int64_t us = process_us(p->v[i].pid);
+		if (us >= 0)
+			p->v[i].cpu_us = us;
 	}
 }
 

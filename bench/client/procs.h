@@ -23,7 +23,7 @@ struct procs {
 
 /* Adds NAME=PID; 0 or -EINVAL. */
 MUST_CHECK int procs_add(struct procs *p, const char *text);
-/* User and system time since each began, children not counted; what a process that is gone used stays as last read. */
+/* Time on a CPU of the threads that each has now, children not counted; of a process that is gone, as last read. */
 void procs_read(struct procs *p);
 int64_t procs_own_us(void);
 

@@ -1,5 +1,6 @@
 #include "api.h"
 
+#include <pthread.h>
 #include <string.h>
 
 #include "clk.h"
@@ -9,6 +10,21 @@
 #include "sig.h"
 
 static struct api api;
+
+/* The operations port asks while the parts come and go: it reads them under the lock, and only while they are up. */
+static pthread_rwlock_t up_lock = PTHREAD_RWLOCK_INITIALIZER;
+static bool up;
+
+static bool begin_look(void)
+{
+	(void) pthread_rwlock_rdlock(&up_lock);
+	return up;
+}
+
+static void end_look(void)
+{
+	(void) pthread_rwlock_unlock(&up_lock);
+}
 
 const struct httpd_route api_routes[] = {
 	{ "POST", "/api/v1/auth/challenge", post_challenge, HTTPD_JSON_BODY },
@@ -33,7 +49,11 @@ static int start_http(struct api *a)
 	struct httpd_conf conf = { .host = a->s->api_listen.host, .port = a->s->api_listen.port,
 		.listen_fd = daemon_socket("public"), .threads = (unsigned) a->s->api_threads,
 		.request_deadline_ms = (int) a->s->request_deadline_ms, .routes = api_routes, .ctx = a };
-	return httpd_start(&a->http, &conf);
+	(void) pthread_rwlock_wrlock(&up_lock);
+	int r = httpd_start(&a->http, &conf);
+	up = r == 0;
+	(void) pthread_rwlock_unlock(&up_lock);
+	return r;
 }
 
 int api_start(const struct settings *s)
@@ -80,6 +100,9 @@ int api_turn(void)
  * server goes, and only then what its handlers call. */
 void api_stop(void)
 {
+	(void) pthread_rwlock_wrlock(&up_lock);
+	up = false;
+	(void) pthread_rwlock_unlock(&up_lock);
 	if (api.http)
 		httpd_quiesce(api.http);
 	if (api.work)
@@ -98,29 +121,29 @@ bool api_alive(void)
 	return intake_alive(api.intake, clk_mono_ms());
 }
 
-bool api_ready(void *u)
+static bool ready(void)
 {
 	struct intake_stats st;
 	struct market_view view;
-	(void) u;
-	if (!api.http || intake_failed(api.intake))
-		return false;
 	intake_stats(api.intake, &st);
 	market_look(api.market, &view);
-	return st.redis_up && view.listening;
+	return !intake_failed(api.intake) && st.redis_up && view.listening;
 }
 
-void api_health(struct ops_health *h, void *u)
+bool api_ready(void *u)
+{
+	(void) u;
+	bool is = begin_look() && ready();
+	end_look();
+	return is;
+}
+
+static void health(struct ops_health *h)
 {
 	static const enum health of_feed[] = { [FEED_HEALTHY] = HEALTH_HEALTHY, [FEED_DEGRADED] = HEALTH_DEGRADED,
 		[FEED_CRITICAL] = HEALTH_CRITICAL };
 	struct intake_stats st;
 	struct market_view view;
-	(void) u;
-	if (!api.http) {
-		ops_check(h, "database", HEALTH_CRITICAL);
-		return;
-	}
 	intake_stats(api.intake, &st);
 	market_look(api.market, &view);
 	bool database = !intake_failed(api.intake) && !st.disk_full && intake_alive(api.intake, clk_mono_ms());
@@ -131,6 +154,19 @@ void api_health(struct ops_health *h, void *u)
 	ops_check_begin(h, "circuit_breaker", view.betting ? HEALTH_HEALTHY : HEALTH_CRITICAL);
 	jw_bool(&h->w, "betting", view.betting);
 	ops_check_end(h);
+}
+
+void api_health(struct ops_health *h, void *u)
+{
+	static const char *const names[] = { "database", "redis", "price_feed", "circuit_breaker" };
+	(void) u;
+	if (begin_look()) {
+		health(h);
+	} else {
+		for (size_t i = 0; i < ARRAY_LEN(names); i++)
+			ops_check(h, names[i], HEALTH_CRITICAL);
+	}
+	end_look();
 }
 
 static double seconds(int64_t us)
@@ -162,13 +198,10 @@ static void http_metrics(struct buf *out)
 	ops_gauge(out, "tap_http_readers_waiting", "requests that wait for a reader", (double) work_waiting(api.work));
 }
 
-void api_metrics(struct buf *out, void *u)
+static void metrics(struct buf *out)
 {
 	struct intake_stats st;
 	struct market_view view;
-	(void) u;
-	if (!api.http)
-		return;
 	intake_stats(api.intake, &st);
 	market_look(api.market, &view);
 	ops_counter(out, "tap_bets_submitted_total", "bets with a good form and signature", st.taps);
@@ -191,6 +224,14 @@ void api_metrics(struct buf *out, void *u)
 	ops_counter(out, "tap_ticks_heard_total", "ticks heard", view.ticks);
 	store_metrics(out, &st);
 	http_metrics(out);
+}
+
+void api_metrics(struct buf *out, void *u)
+{
+	(void) u;
+	if (begin_look())
+		metrics(out);
+	end_look();
 }
 
 void api_defer(struct api *a, struct httpd_req *req, work_fn *fn, void *arg)

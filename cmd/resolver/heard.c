@@ -26,16 +26,23 @@ static void drop_oldest(struct heard *h)
 	h->n--;
 }
 
+/* Redis itself refuses a tick that does not rise: one that comes all the same tells that its memory began anew, before a
+ * time that we had heard of (a clock had been set ahead). What claims to be later is no part of any path to come. */
+static void forget_from(struct heard *h, int64_t t_ms)
+{
+	while (h->n && at(h, h->n - 1)->t_ms >= t_ms)
+		h->n--;
+}
+
 void heard_take(struct heard *h, const struct tick *t)
 {
 	(void) pthread_mutex_lock(&h->lock);
-	if (h->n == 0 || t->t_ms > at(h, h->n - 1)->t_ms) {
-		while (h->n && (h->n == HEARD_MAX || at(h, 0)->t_ms < t->t_ms - HEARD_SPAN_MS))
-			drop_oldest(h);
-		h->ring[(h->first + h->n++) % HEARD_MAX] = *t;
-		h->stats.taken++;
-		h->stats.newest_ms = t->t_ms;
-	}
+	forget_from(h, t->t_ms);
+	while (h->n && (h->n == HEARD_MAX || at(h, 0)->t_ms < t->t_ms - HEARD_SPAN_MS))
+		drop_oldest(h);
+	h->ring[(h->first + h->n++) % HEARD_MAX] = *t;
+	h->stats.taken++;
+	h->stats.newest_ms = t->t_ms;
 	(void) pthread_mutex_unlock(&h->lock);
 }
 

@@ -19,7 +19,7 @@ struct heard;
 MUST_CHECK int heard_open(struct heard **ret, const struct bus_conf *bus);
 struct heard *heard_close(struct heard *h);
 
-/* What the subscription does with each tick. One that does not rise is dropped. */
+/* What the subscription does with each tick. One that does not rise replaces what was heard from its time on. */
 void heard_take(struct heard *h, const struct tick *t);
 /* The newest tick before from_ms, when there is one, and those of [from_ms, to_ms), in order; the oldest max of them. */
 size_t heard_read(struct heard *h, int64_t from_ms, int64_t to_ms, struct tick *ticks, size_t max);

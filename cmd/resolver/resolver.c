@@ -197,6 +197,7 @@ int resolver_step(struct resolver *r, struct resolver_clock clock, int64_t *ret_
 {
 	int64_t now_ms = steady_now(&r->steady, clock.wall_ms, clock.mono_ms), t0_s;
 	note_behind(r, now_ms);
+	*ret_wait_ms = WAIT_IDLE_MAX_MS;
 	if (due_sparse(&r->due)) {
 		int x = skip_empty(r, now_ms, ret_wait_ms);
 		if (x != 0)

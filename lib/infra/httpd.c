@@ -118,6 +118,7 @@ static void *loop_main(void *arg)
 	do {
 		wait_for_events(l);
 		quiesce_once(l);
+		replied_resume(l);
 		if (MHD_run(l->mhd) != MHD_YES)
 			(void) poll(NULL, 0, 10); /* no kernel memory: not in a hot loop */
 		now_ms = clk_mono_ms();

@@ -3,7 +3,10 @@
  * returns and lets another thread reply later: the connection is suspended meanwhile. Each request is replied to exactly once.
  * Limits: body 8 KiB, header block 16 KiB, HTTPD_CONNECTIONS_MAX, each request's own deadline from its first byte to its
  * last (slow senders are cut, whatever their activity). Content-Length with Transfer-Encoding is refused.
- * Errors the server itself makes are problem+json too. HEAD is answered as GET without a body. */
+ * Errors the server itself makes are problem+json too, but for bytes that are no HTTP/1 message at all (a broken first line,
+ * length or chunk): those the library refuses with a 4xx or 5xx of few words and closes. HEAD is answered as GET without a body.
+ * A refused body is read away up to 1 MiB, so that the client sees the answer and keeps its connection; beyond, it is cut.
+ * Escapes in paths and queries may stand for printable ASCII alone: nothing in this API needs more. */
 #ifndef TAP_HTTPD_H
 #define TAP_HTTPD_H
 
@@ -33,7 +36,7 @@ struct httpd_route {
 struct httpd_conf {
 	const char *host;
 	uint16_t port;         /* 0: the kernel chooses, see httpd_port */
-	int listen_fd;         /* >= 0: a passed socket, host and port are not used */
+	int listen_fd;         /* >= 0: a passed socket, borrowed; host and port are not used */
 	unsigned threads;      /* epoll threads of the pool */
 	int request_deadline_ms;
 	const struct httpd_route *routes; /* ends with method NULL; borrowed */
@@ -42,14 +45,16 @@ struct httpd_conf {
 
 MUST_CHECK int httpd_start(struct httpd **ret, const struct httpd_conf *conf);
 uint16_t httpd_port(const struct httpd *h);
-/* Takes no new connection; what is being answered is answered. */
+/* Takes no new connection; what comes on open ones is answered, with Connection: close. */
 void httpd_quiesce(struct httpd *h);
-struct httpd *httpd_stop(struct httpd *h); /* all requests must have been replied to */
+/* All requests must have been replied to, or are so within 2 s; new ones are told `unavailable`. Sends what is left, closes. */
+struct httpd *httpd_stop(struct httpd *h);
 
 struct httpd_stats {
-	uint64_t requests, connections;
+	uint64_t requests;
+	uint64_t connections; /* open now */
 	uint64_t by_status[6]; /* [2]: 2xx ... */
-	uint64_t refused_busy;
+	uint64_t refused_busy; /* requests on connections beyond the limit */
 };
 void httpd_stats(const struct httpd *h, struct httpd_stats *ret);
 

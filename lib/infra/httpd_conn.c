@@ -86,7 +86,7 @@ static void look_for_first_byte(struct conn *c, int64_t now_ms)
 	}
 }
 
-static void sweep_one(const struct httpd *h, struct conn *c, int64_t now_ms)
+static void sweep_one(const struct httpd *h, struct conn *c, int64_t now_ms, bool look)
 {
 	int64_t age = now_ms - c->since_ms;
 	switch (c->phase) {
@@ -97,7 +97,7 @@ static void sweep_one(const struct httpd *h, struct conn *c, int64_t now_ms)
 	case PHASE_IDLE:
 		if (age > HTTPD_IDLE_MS)
 			conn_cut(c);
-		else if (age >= HTTPD_SWEEP_MS)
+		else if (look && age >= HTTPD_SWEEP_MS)
 			look_for_first_byte(c, now_ms);
 		break;
 	case PHASE_SENDING:
@@ -115,8 +115,9 @@ void conns_sweep(struct loop *l, int64_t now_ms)
 	if (now_ms < l->next_sweep_ms)
 		return;
 	l->next_sweep_ms = now_ms + HTTPD_SWEEP_MS;
+	bool look = l->sweeps++ % HTTPD_LOOK_SWEEPS == 0;
 	for (struct conn *c = l->conns; c; c = c->next)
-		sweep_one(l->h, c, now_ms);
+		sweep_one(l->h, c, now_ms, look);
 }
 
 bool conns_busy(const struct loop *l)

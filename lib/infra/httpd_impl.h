@@ -20,6 +20,7 @@ enum {
 	HTTPD_SEND_MS = 60000,      /* for a reader of the answer */
 	HTTPD_OVER_MS = 1000,       /* for a connection beyond the limit */
 	HTTPD_SWEEP_MS = 100,
+	HTTPD_LOOK_SWEEPS = 5,      /* idle connections are looked at each so many sweeps */
 	HTTPD_STOP_MS = 2000,
 	HTTPD_LINGER_MS = 50,       /* after the last request, before a stopping loop closes idle connections */
 	HTTPD_SET_HEADERS = 4,
@@ -50,6 +51,8 @@ struct loop {
 	struct httpd *h;
 	struct MHD_Daemon *mhd;
 	struct conn *conns;
+	_Atomic(struct httpd_req *) replied; /* by other threads, to be resumed by this one */
+	unsigned sweeps;
 	int64_t last_request_ms;
 	int64_t next_sweep_ms;
 	int epoll_fd, wake_fd, listen_fd;
@@ -72,7 +75,7 @@ struct httpd {
 
 enum req_state {
 	REQ_OPEN,    /* nobody waits: the loop's thread is in the handler, or before it */
-	REQ_WAITING, /* the connection is suspended: who replies wakes it */
+	REQ_WAITING, /* the connection is suspended: who replies puts the request on its loop's list */
 	REQ_REPLIED
 };
 
@@ -84,6 +87,7 @@ struct httpd_req {
 	bool begun;      /* the header block was looked at */
 	bool must_close;
 	bool target_ok;
+	struct httpd_req *next; /* in the loop's list of the replied */
 	enum problem refused;
 	unsigned refused_status; /* 0: the problem's own */
 	const char *refused_detail;
@@ -119,6 +123,7 @@ enum MHD_Result req_turn(void *cls, struct MHD_Connection *mhd, const char *url,
 void req_done(void *cls, struct MHD_Connection *mhd, void **ctx, enum MHD_RequestTerminationCode how);
 
 /* httpd_reply.c */
+void replied_resume(struct loop *l);
 void reply_refused(struct httpd_req *req);
 enum MHD_Result reply_send(struct httpd_req *req);
 

@@ -1,6 +1,8 @@
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "check.h"
 #include "httpd_impl.h"
@@ -52,16 +54,40 @@ static bool add_headers(const struct httpd_req *req, struct MHD_Response *respon
 	return ok;
 }
 
-/* The hand-over: behind the exchange the request belongs to the loop's thread again and may be gone. */
+/* The library loses a wake-up when a connection is resumed by another thread while the loop is in MHD_run, which looks for
+ * resumed connections first and empties its signal afterwards. So the loop's own thread resumes, before it runs. */
+static void push_replied(struct httpd_req *req)
+{
+	struct loop *l = req->loop;
+	struct httpd_req *first = atomic_load(&l->replied);
+	uint64_t one = 1;
+	do
+		req->next = first;
+	while (!atomic_compare_exchange_weak(&l->replied, &first, req));
+	/* The request may be gone now. Who finds the list empty wakes the loop, for all that follow until it is taken. */
+	if (!first)
+		CHECK(write(l->wake_fd, &one, sizeof one) == sizeof one || errno == EAGAIN);
+}
+
+void replied_resume(struct loop *l)
+{
+	struct httpd_req *req = atomic_exchange(&l->replied, NULL);
+	while (req) {
+		struct httpd_req *next = req->next;
+		MHD_resume_connection(req->mhd);
+		req = next;
+	}
+}
+
+/* Behind the exchange the request belongs to the loop's thread again, unless it waits. */
 static void hand_over(struct httpd_req *req, unsigned status, struct MHD_Response *response)
 {
-	struct MHD_Connection *mhd = req->mhd;
 	req->status = status;
 	req->response = response;
 	int was = atomic_exchange(&req->state, REQ_REPLIED);
 	CHECK(was != REQ_REPLIED);
 	if (was == REQ_WAITING)
-		MHD_resume_connection(mhd);
+		push_replied(req);
 }
 
 /* Takes the bytes (malloc'ed, or NULL with n 0). */

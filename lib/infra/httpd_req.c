@@ -183,7 +183,7 @@ static enum MHD_Result handle(struct httpd_req *req)
 		req->route->handle(req, req->loop->h->ctx);
 	if (atomic_load(&req->state) == REQ_REPLIED)
 		return reply_send(req);
-	/* Suspended first and said so afterwards: who replies in between finds REQ_OPEN and leaves the waking to us. */
+	/* Suspended first and said so afterwards: who replies in between finds REQ_OPEN and leaves the resuming to us. */
 	MHD_suspend_connection(req->mhd);
 	if (!atomic_compare_exchange_strong(&req->state, &open, REQ_WAITING))
 		MHD_resume_connection(req->mhd);

@@ -8,7 +8,6 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "check.h"
 #include "clk.h"
 #include "err.h"
 
@@ -70,16 +69,17 @@ void wsock_conn_free(struct wsock_conn *c)
 		c->next->prev = c->prev;
 	if (!c->is_client)
 		l->n_server--;
+	wsock_client_forget(c);
 	buf_free(&c->message);
 	free(c->target);
 	free(c);
 }
 
-/* The library is through with the connection: tells its owner, once, and frees it. */
-static void conn_gone(struct wsock_conn *c, const char *why)
+/* The library is through with the connection, or never had it. */
+void wsock_conn_gone(struct wsock_conn *c, const char *why)
 {
 	unsigned code = c->close_code ? c->close_code : 1006;
-	bool told = c->is_open || (c->is_client && c->loop->connecting != c);
+	bool told = c->is_open || c->is_promised;
 	if (c->loop->connecting == c)
 		c->loop->connecting = NULL;
 	if (c->loop->adopting == c)
@@ -271,13 +271,13 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
 		return 0;
 	case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
 		lws_set_opaque_user_data(wsi, NULL);
-		conn_gone(c, in);
+		wsock_conn_gone(c, in);
 		return 0;
 	case LWS_CALLBACK_CLOSED:
 	case LWS_CALLBACK_CLIENT_CLOSED:
 	case LWS_CALLBACK_WSI_DESTROY:
 		lws_set_opaque_user_data(wsi, NULL);
-		conn_gone(c, NULL);
+		wsock_conn_gone(c, NULL);
 		return 0;
 	default:
 		return 0;
@@ -300,6 +300,12 @@ static void sweep_conn(struct wsock_conn *c, int64_t now_ms)
 			(void) snprintf(c->close_reason, sizeof c->close_reason, "no connection in time");
 		if (c->wsi)
 			lws_set_timeout(c->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
+		else
+			wsock_conn_gone(c, NULL);
+		return;
+	}
+	if (c->lookup) {
+		wsock_client_sweep(c);
 		return;
 	}
 	if (!c->is_open || c->is_closing)
@@ -451,8 +457,9 @@ struct wsock_loop *wsock_loop_free(struct wsock_loop *l)
 		return NULL;
 	wsock_door_free(l);
 	if (l->context)
-		lws_context_destroy(l->context);
-	CHECK(!l->conns); /* the library closed them all, and told so */
+		lws_context_destroy(l->context); /* closes all that it has */
+	while (l->conns)
+		wsock_conn_gone(l->conns, "the loop ends");
 	if (l->wake_fd >= 0)
 		(void) close(l->wake_fd);
 	if (l->timer_fd >= 0)

@@ -48,6 +48,9 @@ struct wsock_frame {
 	unsigned char bytes[]; /* LWS_PRE for the library's header, then the text */
 };
 
+struct wsock_url;
+struct wsock_lookup;
+
 struct wsock_conn {
 	struct wsock_conn *prev, *next;
 	struct wsock_loop *loop;
@@ -65,6 +68,9 @@ struct wsock_conn {
 	struct buf message;      /* being put together */
 	char peer[INET6_ADDRSTRLEN];
 	char *target;
+	struct wsock_url *url;       /* a client's */
+	struct wsock_lookup *lookup; /* of its host, while it is under way */
+	bool is_promised;            /* wsock_connect returned 0: its end is told by on_close */
 };
 
 struct wsock_door;
@@ -90,6 +96,9 @@ struct wsock_loop {
 
 struct wsock_conn *wsock_conn_new(struct wsock_loop *l, const struct wsock_ops *ops, void *u, size_t message_max);
 void wsock_conn_free(struct wsock_conn *c);
+void wsock_conn_gone(struct wsock_conn *c, const char *why); /* tells its owner when that is due, and frees it */
+void wsock_client_sweep(struct wsock_conn *c); /* may end it */
+void wsock_client_forget(struct wsock_conn *c);
 
 void wsock_door_turn(struct wsock_loop *l);  /* what the epoll set has ready */
 void wsock_door_sweep(struct wsock_loop *l, int64_t now_ms);

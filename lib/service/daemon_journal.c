@@ -41,7 +41,8 @@ static void journal_sink(enum log_level level, const char *component, const stru
 		add_field(&e, "BET_ID", ctx->bet_id);
 		add_field(&e, "WALLET", ctx->wallet);
 	}
-	(void) sd_journal_sendv(e.iov, e.n); /* nowhere to tell that the journal is gone */
+	if (sd_journal_sendv(e.iov, e.n) < 0) /* full or restarting: its stream takes plain lines */
+		(void) dprintf(STDERR_FILENO, "<%d>%s\n", (int) level, message);
 }
 
 /* JOURNAL_STREAM names the device and inode of the stream that systemd gave us (systemd.exec(5)); when stderr was led
@@ -59,6 +60,7 @@ static bool stderr_is_journal(void)
 
 void journal_use(void)
 {
-	if (stderr_is_journal())
+	/* Where no journal listens the library drops entries without a word. */
+	if (stderr_is_journal() && access("/run/systemd/journal/socket", W_OK) == 0)
 		log_set_sink(journal_sink);
 }

@@ -148,6 +148,7 @@ int intake_start(struct intake **ret, const struct settings *s, const struct bus
 	in->jobs_tail = &in->jobs;
 	(void) pthread_mutex_init(&in->lock, NULL);
 	(void) pthread_mutex_init(&in->announcer.lock, NULL);
+	(void) pthread_mutex_init(&in->signers_lock, NULL);
 	int r = open_parts(in);
 	if (r == 0)
 		r = start_threads(in);
@@ -257,6 +258,7 @@ struct intake *intake_stop(struct intake *in)
 	(void) pthread_cond_destroy(&in->announcer.wake);
 	(void) pthread_mutex_destroy(&in->lock);
 	(void) pthread_mutex_destroy(&in->announcer.lock);
+	(void) pthread_mutex_destroy(&in->signers_lock);
 	free(in);
 	return NULL;
 }

@@ -221,6 +221,10 @@ int intake_admit(struct intake *in, struct store *db, struct intake_tap *t, stru
 	t->bet.user = k.has_account ? k.account.user : 0;
 	if (k.has_bet && bet_same_request(&k.bet, &t->bet))
 		return replay(t, db, &k.bet, &k.account);
+	if (t->verdict == AUTH_NOT_SIGNER) { /* it was one once, of a bet that is not there */
+		t->result = INTAKE_NOT_SIGNER;
+		return 0;
+	}
 	r = k.has_account ? recall(in, db, k.account.user, t->bet.placed_ms) : 0;
 	if (r < 0)
 		return r;

@@ -19,6 +19,36 @@ static struct hash tag_of(const struct intake *in, const struct tap *t)
 	return sha256_end(&h);
 }
 
+static struct hash signer_mark(const struct intake *in, const struct intake_tap *t)
+{
+	struct hash tag = tag_of(in, &t->tap);
+	struct sha256 h;
+	sha256_start(&h);
+	sha256_add(&h, tag.b, sizeof tag.b);
+	sha256_add(&h, t->signer.b, sizeof t->signer.b);
+	return sha256_end(&h);
+}
+
+void intake_remember_signer(struct intake *in, const struct intake_tap *t)
+{
+	if (wallet_eq(&t->signer, &t->tap.wallet))
+		return;
+	struct hash mark = signer_mark(in, t);
+	(void) pthread_mutex_lock(&in->signers_lock);
+	int r = nonces_add(in->signers, mark.b);
+	(void) r; /* without room, a replay after Redis was emptied is refused: no more than that */
+	(void) pthread_mutex_unlock(&in->signers_lock);
+}
+
+bool intake_knows_signer(struct intake *in, const struct intake_tap *t)
+{
+	struct hash mark = signer_mark(in, t);
+	(void) pthread_mutex_lock(&in->signers_lock);
+	bool knows = nonces_has(in->signers, mark.b);
+	(void) pthread_mutex_unlock(&in->signers_lock);
+	return knows;
+}
+
 /* Asks for all of them in one trip. */
 static int ask(struct intake *in, const struct tap_list *l, bool spend)
 {
@@ -41,7 +71,7 @@ static bool pass(struct intake *in, struct intake_tap *t, const struct bus_reply
 		return false;
 	}
 	t->verdict = (int) auth_door_verdict(reply, &t->retry_after_s);
-	if (t->verdict == AUTH_NOT_SIGNER) {
+	if (t->verdict == AUTH_NOT_SIGNER && !intake_knows_signer(in, t)) {
 		intake_answer(in, t, INTAKE_NOT_SIGNER);
 		return false;
 	}

@@ -94,6 +94,10 @@ struct intake {
 	struct week *week;
 	struct exposure *exposure;
 	struct nonces *decided;   /* nonces of taps that got an answer which spends one */
+	/* Which session key signed which bet, as long as a replay may come: Redis forgets keys when it is emptied, and a replay
+	 * is to get its first answer even then. The writer adds, the door looks. */
+	pthread_mutex_t signers_lock;
+	struct nonces *signers;
 	struct nonces *recalled;  /* users whose recent bets were read from the book since the start */
 	int64_t recall_until_ms;  /* monotonic */
 	int64_t housekeeping_ms;
@@ -119,6 +123,9 @@ void tap_list_push(struct tap_list *l, struct intake_tap *t);
 void tap_list_take(struct tap_list *to, struct tap_list *from, int64_t max);
 /* Counts the answer and gives it: the last thing that is done with t. */
 void intake_answer(struct intake *in, struct intake_tap *t, enum intake_result result);
+
+void intake_remember_signer(struct intake *in, const struct intake_tap *t);
+bool intake_knows_signer(struct intake *in, const struct intake_tap *t);
 
 void *intake_door_run(void *in);
 void *intake_writer_run(void *in);

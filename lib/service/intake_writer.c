@@ -37,6 +37,8 @@ int intake_writer_open(struct intake *in)
 	if (r == 0)
 		r = nonces_new(&in->decided, (int64_t) NONCE_KEEP_S * 1000, mono_ms);
 	if (r == 0)
+		r = nonces_new(&in->signers, (int64_t) NONCE_KEEP_S * 1000, mono_ms);
+	if (r == 0)
 		r = nonces_new(&in->recalled, (int64_t) NONCE_KEEP_S * 1000, mono_ms);
 	if (r == 0)
 		r = week_open(&in->week, in->s->data_dir.v, STORE_WRITE, clk_now_ms());
@@ -53,6 +55,7 @@ void intake_writer_close(struct intake *in)
 	in->week = week_close(in->week);
 	in->exposure = exposure_free(in->exposure);
 	in->decided = nonces_free(in->decided);
+	in->signers = nonces_free(in->signers);
 	in->recalled = nonces_free(in->recalled);
 }
 
@@ -79,7 +82,7 @@ static void answer_all_undone(struct intake *in, struct tap_list *l, bool unknow
  * replay: its owner is not bothered. */
 static bool worth_telling(enum intake_result r)
 {
-	return r != INTAKE_REPLAYED && r != INTAKE_REPLAY_DETECTED;
+	return r != INTAKE_REPLAYED && r != INTAKE_REPLAY_DETECTED && r != INTAKE_NOT_SIGNER;
 }
 
 static void answer_all(struct intake *in, struct tap_list *l)
@@ -88,6 +91,8 @@ static void answer_all(struct intake *in, struct tap_list *l)
 	for (struct intake_tap *t = l->head, *next; t; t = next, after++) {
 		next = t->next;
 		struct speech *s = NULL;
+		if (t->result == INTAKE_CONFIRMED)
+			intake_remember_signer(in, t);
 		if (worth_telling(t->result)) {
 			s = speech_of_tap(t, t->result == INTAKE_CONFIRMED ? after : NULL);
 			announcer_say(in, s);
@@ -208,6 +213,9 @@ static void keep_house(struct intake *in, int64_t mono_ms)
 		in->housekeeping_ms = mono_ms;
 		nonces_turn(in->decided, mono_ms);
 		nonces_turn(in->recalled, mono_ms);
+		(void) pthread_mutex_lock(&in->signers_lock);
+		nonces_turn(in->signers, mono_ms);
+		(void) pthread_mutex_unlock(&in->signers_lock);
 		int r = forget_decided(in);
 		if (r != 0)
 			failed(in, r);

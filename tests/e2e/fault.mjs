@@ -10,7 +10,7 @@ import { USD, far } from './lib/player.mjs';
 let product, player;
 
 before(async () => {
-	product = await Product.start('fault', 21600);
+	product = await Product.start('fault');
 	player = new Bettor(product);
 	assert.equal((await player.login()).status, 201);
 	await player.listen();

@@ -9,7 +9,7 @@ import { W, auditBook, auditColumns } from './lib/judge.mjs';
 let product, players, started;
 
 before(async () => {
-	product = await Product.start('kill', 21400);
+	product = await Product.start('kill');
 	players = [new Bettor(product), new Bettor(product, { key: false })];
 	for (const p of players) {
 		assert.equal((await p.login()).status, 201);

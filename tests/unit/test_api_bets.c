@@ -59,6 +59,17 @@ static void a_bet_by_the_wallet_and_by_its_key(void **state)
 	struct wish k = wish_of(&alice, world_cell(4, 6), 5);
 	k.signer = alice.key;
 	assert_int_equal(wish_send(&k)->status, 202);
+	/* emptied, Redis knows the key no more; its bet's replay is known, a new bet and a stranger are not */
+	const struct bus_reply *r;
+	struct wish stranger = k, new_one = wish_of(&alice, world_cell(4, 7), 5);
+	uint8_t other[32] = { [31] = 9 };
+	assert_int_equal(bus_command(world.bus, &r, "FLUSHALL"), 0);
+	assert_int_equal(wish_send(&k)->status, 200);
+	stranger.signer = other;
+	world_refused(wish_send(&stranger), 401, "invalid_signature");
+	new_one.signer = alice.key;
+	world_refused(wish_send(&new_one), 401, "invalid_signature");
+	(void) player_login(&alice, true);
 	a = world_call("GET", "/api/v1/me", alice.token, NULL);
 	assert_string_equal(world_member(a, "balance"), "970000000");
 	assert_string_equal(world_member(a, "open_bets"), "2");

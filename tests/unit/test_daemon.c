@@ -6,11 +6,14 @@
 #include <cmocka.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -24,6 +27,11 @@
 static char folder[] = "/tmp/tap-daemon-XXXXXX";
 static char notify_path[64], out_path[64];
 static int notify_fd = -1;
+static int journal_fd = -1; /* >= 0: the next daemon finds a journal behind it */
+
+enum { NO_NAMESPACE = 98 };
+
+static bool enter_journal_world(void);
 
 static bool fail_start, fail_turn, is_alive = true, in_turn;
 
@@ -64,14 +72,15 @@ static pid_t run(const char *const *args, const char *const *env)
 	int argc = 1;
 	for (; args && *args; args++)
 		argv[argc++] = (char *) (uintptr_t) *args;
-	(void) unlink(out_path);
 	pid_t pid = fork();
 	assert_true(pid >= 0);
 	if (pid > 0)
 		return pid;
-	int fd = open(out_path, O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
+	int fd = open(out_path, O_CREAT | O_TRUNC | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
 	if (dup2(fd, 1) < 0 || dup2(fd, 2) < 0 || clearenv() != 0)
 		_exit(99);
+	if (journal_fd >= 0 && !enter_journal_world())
+		_exit(NO_NAMESPACE);
 	for (; env && *env; env++)
 		(void) putenv((char *) (uintptr_t) *env);
 	const struct daemon_spec spec = { .name = "ingest", .summary = "turns venues into ticks", .who = FOR_INGEST, .start = start,
@@ -180,7 +189,7 @@ static void a_life_is_told(void **state)
 {
 	(void) state;
 	char notify[96];
-	const char *env[] = { notify, "TAP_INGEST_OPS_LISTEN=127.0.0.1:0", "WATCHDOG_USEC=400000", NULL };
+	const char *env[] = { notify, "TAP_INGEST_OPS_LISTEN=127.0.0.1:0", "WATCHDOG_USEC=1000000", NULL };
 	(void) snprintf(notify, sizeof notify, "NOTIFY_SOCKET=%s", notify_path);
 	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
 	for (int i = 0; i < 3; i++) {
@@ -190,7 +199,7 @@ static void a_life_is_told(void **state)
 		assert_true(notified("STATUS=hello 1", 5000));
 		assert_true(notified("READY=1", 5000));
 		for (int k = 0; k < 3; k++)
-			assert_true(notified("WATCHDOG=1", 350)); /* each within the limit, with room */
+			assert_true(notified("WATCHDOG=1", 900)); /* each within the limit, with room */
 		assert_int_equal(kill(pid, signals[i]), 0);
 		assert_true(notified("STOPPING=1", 2000));
 		assert_int_equal(wait_exit(pid), 0);
@@ -236,6 +245,46 @@ static void failures_have_their_codes(void **state)
 	const char *taken[] = { "TAP_INGEST_OPS_LISTEN=256.1.1.1:1", NULL };
 	assert_int_equal(wait_exit(run(NULL, taken)), 69);
 	assert_said("256.1.1.1");
+}
+
+/* In a child: a /run of its own with a journal's socket in it, which the test holds. */
+static bool enter_journal_world(void)
+{
+	const struct sockaddr_un at = { .sun_family = AF_UNIX, .sun_path = "/run/systemd/journal/socket" };
+	return unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+			mount("tmpfs", "/run", "tmpfs", 0, NULL) == 0 && mkdir("/run/systemd", 0755) == 0 &&
+			mkdir("/run/systemd/journal", 0755) == 0 &&
+			bind(journal_fd, (const struct sockaddr *) &at, sizeof at) == 0;
+}
+
+static void the_journal_gets_fields(void **state)
+{
+	(void) state;
+	struct stat st;
+	char stream[96], entry[4096];
+	const char *env[] = { stream, quiet_env[1], NULL };
+	assert_int_equal(stat(out_path, &st), 0);
+	(void) snprintf(stream, sizeof stream, "JOURNAL_STREAM=%llu:%llu", (unsigned long long) st.st_dev,
+			(unsigned long long) st.st_ino);
+	fail_start = true;
+	journal_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	int code = wait_exit(run(NULL, env));
+	if (code == NO_NAMESPACE)
+		skip();
+	assert_int_equal(code, 69);
+	assert_string_equal(output(), "");
+	ssize_t n = recv(journal_fd, entry, sizeof entry - 1, 0);
+	assert_true(n > 0);
+	entry[n] = '\0';
+	assert_non_null(strstr(entry, "MESSAGE=cannot start: Input/output error: the part is broken\n"));
+	assert_non_null(strstr(entry, "PRIORITY=3\n"));
+	assert_non_null(strstr(entry, "COMPONENT=ingest\n"));
+	(void) snprintf(stream, sizeof stream, "JOURNAL_STREAM=1:1"); /* another stream than ours */
+	(void) close(journal_fd);
+	journal_fd = -1;
+	assert_int_equal(wait_exit(run(NULL, env)), 69);
+	fail_start = false;
+	assert_said("\"msg\":\"cannot start");
 }
 
 /* A listening socket that "systemd" passes by name: the operations port. LISTEN_PID must be the child's. */
@@ -303,6 +352,7 @@ int main(void)
 		cmocka_unit_test(a_life_is_told),
 		cmocka_unit_test(one_that_hangs_is_not_called_alive),
 		cmocka_unit_test(failures_have_their_codes),
+		cmocka_unit_test(the_journal_gets_fields),
 		cmocka_unit_test(passed_sockets_are_found_by_name),
 	};
 	return cmocka_run_group_tests_name("daemon", tests, up, down);

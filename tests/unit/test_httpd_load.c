@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <sys/resource.h>
 
 #include "http_client.h"
@@ -92,20 +94,69 @@ static void crowds_ready_at_once_are_served(void **state)
 		for (size_t k = 0; k < ARRAY_LEN(counts); k++) {
 			int n = counts[k];
 			crowd_open(n);
-			int64_t began = clk_mono_ms();
+			int64_t best = INT64_MAX; /* of the rounds: a busy machine slows some, a stall comes in each */
 			for (int round = 0; round < 6; round++) {
+				int64_t began = clk_mono_ms();
 				for (int i = 0; i < n; i++)
 					client_say(fds[i], round % 2 ? "GET /batch HTTP/1.1\r\n" H "\r\n" : "GET /hello HTTP/1.1\r\n" H "\r\n");
 				if (round % 2)
 					answer_batch((size_t) n);
 				for (int i = 0; i < n; i++)
 					assert_int_equal(client_hear(fds[i])->status, 200);
+				int64_t took = clk_mono_ms() - began;
+				best = took < best ? took : best;
 			}
-			assert_in_range(clk_mono_ms() - began, 0, 1500); /* about 150 ms; a stall is a second */
+			assert_in_range(best, 0, 500); /* about 30 ms; a stall is seconds */
 			crowd_close(n);
 		}
 		server = httpd_stop(server);
 	}
+}
+
+static atomic_bool answering;
+
+/* One by one, as soon as they come: replies meet the loop in every place of its turn. */
+static void *answer_at_once(void *unused)
+{
+	(void) unused;
+	while (answering) {
+		(void) pthread_mutex_lock(&lock);
+		struct httpd_req *req = n_waiting ? waiting[--n_waiting] : NULL;
+		(void) pthread_mutex_unlock(&lock);
+		if (req)
+			on_hello(req, NULL);
+		else
+			(void) sched_yield();
+	}
+	return NULL;
+}
+
+/* A reply that is forgotten until the next turn of an idle loop shows as a tenth of a second. */
+static void no_reply_is_left_lying(void **state)
+{
+	enum { CLIENTS = 32, ROUNDS = 100 };
+	pthread_t threads[2];
+	(void) state;
+	assert_int_equal(start(2), 0);
+	answering = true;
+	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, answer_at_once, NULL), 0);
+	crowd_open(CLIENTS);
+	int slow = 0;
+	for (int round = 0; round < ROUNDS; round++) {
+		int64_t began = clk_mono_ms();
+		for (int i = 0; i < CLIENTS; i++)
+			client_say(fds[i], "GET /batch HTTP/1.1\r\n" H "\r\n");
+		for (int i = 0; i < CLIENTS; i++)
+			assert_int_equal(client_hear(fds[i])->status, 200);
+		slow += clk_mono_ms() - began > 60;
+	}
+	assert_in_range(slow, 0, ROUNDS / 2); /* a round takes about 5 ms; with forgotten replies four in five took 100 */
+	answering = false;
+	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	crowd_close(CLIENTS);
+	server = httpd_stop(server);
 }
 
 static void slow_senders_stop_nobody(void **state)
@@ -125,7 +176,7 @@ static void slow_senders_stop_nobody(void **state)
 		worst = took > worst ? took : worst;
 		(void) clk_sleep_until_ms(began + 100 * (step + 1));
 	}
-	assert_in_range(worst, 0, 250);
+	assert_in_range(worst, 0, 1000); /* about 10 */
 	(void) clk_sleep_until_ms(began + DEADLINE_MS + 500);
 	struct httpd_stats s;
 	httpd_stats(server, &s);
@@ -148,12 +199,12 @@ static void an_idle_connection_that_dribbles_is_cut(void **state)
 	(void) clk_sleep_until_ms(clk_mono_ms() + 400);
 	int64_t began = clk_mono_ms();
 	bool cut = false;
-	while (!cut && clk_mono_ms() - began < DEADLINE_MS + 1000) {
+	while (!cut && clk_mono_ms() - began < DEADLINE_MS + 2000) {
 		client_say(dribble, "G");
 		cut = client_closed(dribble, 100);
 	}
 	assert_true(cut);
-	assert_in_range(clk_mono_ms() - began, DEADLINE_MS - 200, DEADLINE_MS + 500);
+	assert_in_range(clk_mono_ms() - began, DEADLINE_MS - 200, DEADLINE_MS + 1000);
 	client_say(idle, "GET /hello HTTP/1.1\r\n" H "\r\n"); /* longer idle than the deadline, and fine */
 	assert_int_equal(client_hear(idle)->status, 200);
 	(void) close(idle);
@@ -260,6 +311,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(crowds_ready_at_once_are_served),
+		cmocka_unit_test(no_reply_is_left_lying),
 		cmocka_unit_test(slow_senders_stop_nobody),
 		cmocka_unit_test(an_idle_connection_that_dribbles_is_cut),
 		cmocka_unit_test(too_many_connections_are_told_so),

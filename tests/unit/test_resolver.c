@@ -368,6 +368,24 @@ static void of_a_long_stop_only_what_happened_is_recorded(void **state)
 	check_audits(w);
 }
 
+/* A week's new book holds open bets of columns that it has no record of. */
+static void open_bets_before_the_first_record_are_decided(void **state)
+{
+	struct world *w = *state;
+	struct column c;
+	int64_t t0 = w->t0_s;
+	place(w, t0 - 3600, 9700000);
+	place(w, t0 - 10, 9700000);
+	record(w, (t0 - 10) * 1000 - 100, t0 * 1000, 100, P);
+	start_resolver(w, t0 * 1000);
+	assert_int_equal(run(w, t0 * 1000 + GRACE_MS), 2);
+	assert_int_equal(state_of(w, t0 - 3600, 9700000), BET_VOID);
+	assert_int_equal(state_of(w, t0 - 10, 9700000), BET_WON);
+	assert_int_equal(column(w, t0 - 5, &c), BOOK_E_ABSENT);
+	assert_int_equal(run(w, end_ms(t0) + GRACE_MS), 1);
+	check_audits(w);
+}
+
 static void a_step_of_the_clock_decides_nothing_early(void **state)
 {
 	struct world *w = *state;
@@ -423,7 +441,6 @@ static void what_was_heard_is_bounded_and_rises(void **state)
 	struct heard *h = resolver_heard(w->resolver);
 	for (int64_t i = 0; i < 40000; i++)
 		heard_take(h, &(struct tick){ 1000000 + i * 10, 100 + i % 7 });
-	heard_take(h, &(struct tick){ 1000000, 1 }); /* does not rise */
 	int64_t newest = 1000000 + 39999 * 10;
 	assert_int_equal(heard_read(h, newest - 20, newest, out, 8), 3); /* the one before, and two */
 	assert_int_equal(out[0].t_ms, newest - 30);
@@ -431,6 +448,12 @@ static void what_was_heard_is_bounded_and_rises(void **state)
 	assert_int_equal(heard_read(h, newest - HEARD_SPAN_MS, newest - HEARD_SPAN_MS + 10, out, 8), 1);
 	heard_take(h, &(struct tick){ newest + 10 * HEARD_SPAN_MS, 5 });
 	assert_int_equal(heard_read(h, 0, INT64_MAX, out, 8), 1);
+	/* Redis began anew, at an earlier time: what claims to be later was never to be */
+	heard_take(h, &(struct tick){ newest + 20, 6 });
+	heard_take(h, &(struct tick){ newest + 30, 7 });
+	assert_int_equal(heard_read(h, 0, INT64_MAX, out, 8), 2);
+	assert_int_equal(out[0].p_cents, 6);
+	assert_int_equal(out[1].p_cents, 7);
 }
 
 int main(void)
@@ -442,6 +465,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(without_redis_columns_wait_and_then_the_heard_ticks_decide, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_short_stop_is_caught_up_whole, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(of_a_long_stop_only_what_happened_is_recorded, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(open_bets_before_the_first_record_are_decided, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_step_of_the_clock_decides_nothing_early, set_up, tear_down),
 		cmocka_unit_test(a_forward_step_is_believed_when_it_lasts),
 		cmocka_unit_test(the_union_keeps_every_tick_once),

@@ -167,6 +167,8 @@ struct model {
 
 static struct model judge(const struct tick *t, size_t n, int64_t t0_s)
 {
+	for (; n > 1 && t[1].t_ms < t0_s * 1000; n--)
+		t++; /* the anchor is the last one before t0 */
 	struct model m = { .is_void = n == 0 || t[0].t_ms >= t0_s * 1000, .low = INT64_MAX, .high = 0 };
 	for (size_t i = 0; i < n; i++) {
 		int64_t next = i + 1 < n ? t[i + 1].t_ms : (t0_s + W) * 1000;

@@ -346,6 +346,19 @@ static void a_failed_connection_is_told_once(void **state)
 	connect_client("/elsewhere"); /* 404 */
 	TURN_UNTIL(client.closes == (r == 0) + 1);
 	assert_int_equal(client.opens, 0);
+	/* a name is looked up beside the loop, and may have no address */
+	conf.url = "ws://no-such-host.invalid/";
+	conf.connect_ms = 4000;
+	int before = client.closes;
+	assert_int_equal(wsock_connect(loop, &c, &conf), 0);
+	TURN_UNTIL(client.closes == before + 1);
+	char named[64];
+	(void) snprintf(named, sizeof named, "ws://localhost:%u/ws", wsock_server_port(loop));
+	conf.url = named;
+	assert_int_equal(wsock_connect(loop, &c, &conf), 0);
+	TURN_UNTIL(client.opens == 1);
+	wsock_close(c, 1000, "");
+	TURN_UNTIL(client.closes == before + 2);
 	static const char *const bad[] = { "http://x/", "ws://", "ws://x:0/", "ws://x:99999/", "ws://x:1x/", "" };
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		conf.url = bad[i];

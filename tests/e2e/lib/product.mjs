@@ -23,13 +23,20 @@ export class Product {
 		this.said = '';
 	}
 
-	// Resolves once scripts/run says ready. extra: TAP_* and other variables of the run.
-	static async start(name, base, extra = {}) {
-		const p = new Product(name, base);
-		rmSync(p.var, { recursive: true, force: true });
-		mkdirSync(p.var, { recursive: true });
-		await p.up(extra);
-		return p;
+	// Resolves once scripts/run says ready, on a hundred ports that nobody has. extra: TAP_* and other variables of the run.
+	static async start(name, extra = {}) {
+		for (let tries = 1; ; tries++) {
+			const p = new Product(name, 20_000 + 100 * Math.floor(Math.random() * 120));
+			rmSync(p.var, { recursive: true, force: true });
+			mkdirSync(p.var, { recursive: true });
+			try {
+				await p.up(extra);
+				return p;
+			} catch (e) {
+				if (tries === 20 || !/port \d+ is taken/.test(e.message))
+					throw e;
+			}
+		}
 	}
 
 	async up(extra = this.extra ?? {}) {
@@ -62,7 +69,7 @@ export class Product {
 	// Ctrl-C; checks that nothing of it is left behind.
 	async stop() {
 		if (!this.child || this.exit)
-			return;
+			return undefined;
 		this.child.kill('SIGINT');
 		const done = await Promise.race([this.exited.then(() => true), sleep(60_000, false, { ref: false })]);
 		if (!done) {
