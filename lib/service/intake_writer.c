@@ -85,20 +85,23 @@ static bool worth_telling(enum intake_result r)
 	return r != INTAKE_REPLAYED && r != INTAKE_REPLAY_DETECTED && r != INTAKE_NOT_SIGNER;
 }
 
+/* The players who wait come first, their sockets after them; a tap is gone once it is answered. */
 static void answer_all(struct intake *in, struct tap_list *l)
 {
 	const struct account *after = in->batch.after;
+	struct speeches told;
+
+	speeches_init(&told);
 	for (struct intake_tap *t = l->head, *next; t; t = next, after++) {
 		next = t->next;
-		struct speech *s = NULL;
-		if (t->result == INTAKE_CONFIRMED)
+		bool confirmed = t->result == INTAKE_CONFIRMED;
+		if (confirmed)
 			intake_remember_signer(in, t);
-		if (worth_telling(t->result)) {
-			s = speech_of_tap(t, t->result == INTAKE_CONFIRMED ? after : NULL);
-			announcer_say(in, s);
-		}
+		if (worth_telling(t->result))
+			speeches_add(&told, speech_of_tap(t, confirmed ? after : NULL));
 		intake_answer(in, t, t->result);
 	}
+	announcer_say(in, &told);
 }
 
 static void look_at_market(struct intake *in)
