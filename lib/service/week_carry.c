@@ -335,6 +335,40 @@ static int bring_refs(struct roll *r, bool first)
 	return err_trace(walk_refs(r, st, true));
 }
 
+/* All of them: they are few, and a request is decided, listed and recognised as replayed long after its week. */
+static int bring_withdrawals(struct roll *r, bool first)
+{
+	if (!first) { /* decided meanwhile, or new */
+		struct stmt *drop = store_stmt(r->to, "DELETE FROM withdrawals WHERE id >= ?1");
+		stmt_int(drop, 1, r->withdrawals_from);
+		int got = ledger_must(stmt_run(drop), "withdrawals");
+		if (got < 0)
+			return err_trace(got);
+	}
+	struct stmt *st = store_stmt(r->from, "SELECT id, ref, user, amount, dest, nonce, signed_at, status, requested_at,"
+			" decided_at FROM withdrawals WHERE id >= ?1 AND requested_at > ?2 ORDER BY id");
+	stmt_int(st, 1, first ? 0 : r->withdrawals_from);
+	stmt_int(st, 2, r->now_ms - REFS_KEPT_DAYS * INT64_C(86400000));
+	int64_t oldest_open = INT64_MAX, next = 0;
+	int got;
+	while ((got = stmt_step(st)) == STMT_ROW) {
+		struct stmt *to = store_stmt(r->to, "INSERT INTO withdrawals(id, ref, user, amount, dest, nonce, signed_at, status,"
+				" requested_at, decided_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)");
+		bind_row(st, to, 10);
+		next = stmt_col_int(st, 0) + 1;
+		if (oldest_open == INT64_MAX && stmt_col_int(st, 7) == 1)
+			oldest_open = stmt_col_int(st, 0);
+		got = ledger_must(stmt_run(to), "withdrawal");
+		if (got < 0) {
+			stmt_reset(st);
+			break;
+		}
+	}
+	if (first)
+		r->withdrawals_from = oldest_open < next ? oldest_open : next;
+	return err_trace(got);
+}
+
 int roll_bring_all(struct roll *r, bool first)
 {
 	int got = bring_users(r);
@@ -344,5 +378,7 @@ int roll_bring_all(struct roll *r, bool first)
 		got = bring_columns(r);
 	if (got == 0)
 		got = bring_refs(r, first);
+	if (got == 0)
+		got = bring_withdrawals(r, first);
 	return err_trace(got);
 }

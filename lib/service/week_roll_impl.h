@@ -25,6 +25,7 @@ struct roll {
 	int64_t rows, rows_cap;
 	struct bet *bets;        /* by key */
 	size_t n_bets, bets_cap;
+	int64_t withdrawals_from; /* the second pass takes those from this id again */
 	int64_t refs_until;      /* ledger row up to which external ids were brought over */
 	char *triggers[TRIGGERS_MAX];
 	size_t n_triggers;

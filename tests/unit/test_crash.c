@@ -397,17 +397,10 @@ static void a_crash_at_every_write_loses_nothing(void **state)
 		free(images[i].bytes);
 }
 
-static int in_memory(void **state)
-{
-	(void) state;
-	(void) snprintf(books_dir, sizeof books_dir, "/dev/shm/tap-crash-XXXXXX");
-	return mkdtemp(books_dir) ? 0 : books_set_up(state);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_crash_at_every_write_loses_nothing, in_memory, books_tear_down),
+		cmocka_unit_test_setup_teardown(a_crash_at_every_write_loses_nothing, books_set_up, books_tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,6 +11,7 @@
 #include "err.h"
 #include "rnd.h"
 #include "shim_vfs.h"
+#include "withdraw.h"
 
 static const int64_t WEEK_MS = INT64_C(7) * 86400000;
 
@@ -293,6 +294,53 @@ static void history_reads_over_the_weeks(void **state)
 	(void) week_close(w);
 }
 
+static struct withdraw request_of(int nth)
+{
+	struct withdraw w = { .amount = money_of(1000000 * nth), .timestamp_s = NOW_MS / 1000 };
+	w.nonce[0] = (uint8_t) nth;
+	w.to = books_wallet(900 + nth);
+	wallet_format(w.to_text, &w.to);
+	return w;
+}
+
+static void withdrawals_outlive_their_week(void **state)
+{
+	(void) state;
+	struct week *w = a_lived_week();
+	struct store *db = books_begin(w);
+	struct withdrawal made[3], got;
+	struct account a;
+	struct week_rolled rolled;
+	bool changed;
+	for (int i = 0; i < 3; i++) {
+		struct withdraw request = request_of(i + 1);
+		assert_int_equal(withdraw_request(db, 1, &request, NOW_MS + i, &made[i], &a), 0);
+	}
+	assert_int_equal(withdraw_decide(db, &made[0].id, true, NOW_MS + 9, &got, &a, &changed), 0);
+	assert_int_equal(week_commit(w), 0);
+	assert_int_equal(week_roll(w, NOW_MS + WEEK_MS, &rolled), 0);
+	db = books_begin(w);
+	struct withdraw again = request_of(2);
+	assert_int_equal(withdraw_request(db, 1, &again, NOW_MS, &got, &a), WITHDRAW_E_REPLAYED);
+	assert_int_equal(withdraw_decide(db, &made[0].id, false, NOW_MS + WEEK_MS, &got, &a, &changed), WITHDRAW_E_DECIDED);
+	int64_t before = a.balance.micros;
+	assert_int_equal(withdraw_decide(db, &made[1].id, false, NOW_MS + WEEK_MS, &got, &a, &changed), 0);
+	assert_true(changed);
+	assert_int_equal(a.balance.micros, before + 2000000);
+	struct withdraw fourth = request_of(4);
+	assert_int_equal(withdraw_request(db, 1, &fourth, NOW_MS + WEEK_MS, &got, &a), 0);
+	assert_int_equal(got.row, 4);
+	assert_int_equal(week_commit(w), 0);
+	assert_int_equal(week_roll(w, NOW_MS + 2 * WEEK_MS, &rolled), 0);
+	db = books_begin(w);
+	assert_int_equal(withdraw_decide(db, &made[1].id, false, NOW_MS, &got, &a, &changed), 0);
+	assert_false(changed);
+	assert_int_equal(withdraw_decide(db, &made[2].id, true, NOW_MS, &got, &a, &changed), 0);
+	assert_int_equal(week_commit(w), 0);
+	assert_int_equal(books_audit(w, true), 0);
+	(void) week_close(w);
+}
+
 static void years_edges_and_long_absence(void **state)
 {
 	(void) state;
@@ -365,6 +413,57 @@ static void a_roll_killed_at_any_step(void **state)
 	}
 	print_message("%d steps to die at, %d after the new week was current\n", tries, rolled_already);
 	assert_true(tries > 30 && rolled_already > 1);
+}
+
+static int failing_result, calls_until_failure;
+static bool failed_once;
+
+static int fail_when_due(enum shim_op op, const char *path, sqlite3_int64 at, const void *bytes, int n)
+{
+	(void) path, (void) at, (void) bytes, (void) n;
+	if (calls_until_failure == 0 || (failing_result == SQLITE_FULL && op != SHIM_WRITE) || --calls_until_failure > 0)
+		return SQLITE_OK;
+	failed_once = true;
+	return failing_result;
+}
+
+/* The k-th call of the disk fails: the old week goes on, or the new one is there; both whole. */
+static void a_roll_that_fails_costs_nothing(void **state)
+{
+	static const int results[] = { SQLITE_IOERR_WRITE, SQLITE_FULL };
+	shim_install();
+	shim_hooks.before = fail_when_due;
+	for (size_t i = 0; i < ARRAY_LEN(results); i++) {
+		failed_once = true;
+		for (int calls = 1; failed_once; calls += 3) {
+			struct week_rolled rolled;
+			struct week *w = a_lived_week();
+			failing_result = results[i];
+			failed_once = false;
+			calls_until_failure = calls;
+			int r = week_roll(w, NOW_MS + WEEK_MS, &rolled);
+			calls_until_failure = 0;
+			if (!failed_once)
+				assert_int_equal(r, 0);
+			else if (results[i] == SQLITE_FULL)
+				assert_true(r == WEEK_E_FULL || r == 0); /* 0: the old file's last checkpoint, which can wait */
+			if (r < 0) { /* as the daemon does */
+				(void) week_close(w);
+				w = books_open(STORE_WRITE);
+			}
+			err_clear();
+			assert_int_equal(books_audit(w, true), 0);
+			r = week_roll(w, NOW_MS + WEEK_MS, &rolled);
+			assert_true(r == 0 || r == WEEK_E_CURRENT);
+			check_lived_week_rolled(w);
+			audit_past(w, (struct clk_week){ 2026, 8 });
+			(void) week_close(w);
+			books_tear_down(state);
+			assert_int_equal(books_set_up(state), 0);
+		}
+	}
+	shim_hooks.before = NULL;
+	shim_remove();
 }
 
 /* Bets and deposits go on at full load in two processes while the week turns four times. */
@@ -450,8 +549,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(a_new_week_takes_over_what_lives),
 		CASE(history_reads_over_the_weeks),
+		CASE(withdrawals_outlive_their_week),
 		CASE(years_edges_and_long_absence),
 		CASE(a_roll_killed_at_any_step),
+		CASE(a_roll_that_fails_costs_nothing),
 		CASE(a_week_turns_under_full_load),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
