@@ -25,7 +25,7 @@ build:
 	@cmake --preset release
 	@cmake --build --preset release
 
-VERSION := $(shell sed -n 's/^project(.* VERSION \([0-9.]*\).*/\1/p' CMakeLists.txt)
+VERSION := $(shell awk '/^project/ {print $$3}' CMakeLists.txt)
 PREFIX ?= /opt/tap-trading/releases/$(VERSION)
 install: build
 	DESTDIR="$(DESTDIR)" cmake --install build/release --prefix "$(PREFIX)"

@@ -178,11 +178,11 @@ int intake_submit(struct intake *in, struct intake_tap *t)
 	t->retry_after_s = 0;
 	t->rate = (struct rate){ 0 };
 	(void) pthread_mutex_lock(&in->lock);
-	if (in->stopping || atomic_load(&in->failed) || in->inside >= in->s->queue_max ||
+	if (in->stopping || atomic_load(&in->failed) || atomic_load(&in->inside) >= in->s->queue_max ||
 			oldest_wait_us(in, now_us) > WAIT_MAX_US) {
 		r = INTAKE_E_BUSY;
 	} else {
-		in->inside++;
+		(void) atomic_fetch_add(&in->inside, 1);
 		in->taps++;
 		tap_list_push(&in->at_door, t);
 		(void) pthread_cond_signal(&in->door_wake);
@@ -211,15 +211,9 @@ int intake_submit_job(struct intake *in, struct intake_job *j)
 void intake_answer(struct intake *in, struct intake_tap *t, enum intake_result result)
 {
 	t->result = result;
-	(void) pthread_mutex_lock(&in->lock);
-	in->inside--;
-	if (result == INTAKE_CONFIRMED)
-		in->confirmed++;
-	else if (result == INTAKE_REPLAYED)
-		in->replayed++;
-	else
-		in->refused++;
-	(void) pthread_mutex_unlock(&in->lock);
+	(void) atomic_fetch_sub(&in->inside, 1);
+	(void) atomic_fetch_add(result == INTAKE_CONFIRMED ? &in->confirmed :
+			result == INTAKE_REPLAYED ? &in->replayed : &in->refused, 1);
 	t->done(t);
 }
 
@@ -276,15 +270,13 @@ bool intake_alive(const struct intake *in, int64_t mono_ms)
 
 void intake_stats(struct intake *in, struct intake_stats *ret)
 {
-	*ret = (struct intake_stats){ .redis_up = atomic_load(&in->redis_up), .disk_full = atomic_load(&in->disk_full),
-		.last_commit_ms = atomic_load(&in->last_commit_ms) };
+	*ret = (struct intake_stats){ .redis_up = atomic_load(&in->redis_up), .disk_full = atomic_load(&in->disk_full) || atomic_load(&in->disk_tight),
+		.last_commit_ms = atomic_load(&in->last_commit_ms), .confirmed = atomic_load(&in->confirmed),
+		.replayed = atomic_load(&in->replayed), .refused = atomic_load(&in->refused),
+		.queued = atomic_load(&in->inside) };
 	(void) pthread_mutex_lock(&in->lock);
 	ret->taps = in->taps;
-	ret->confirmed = in->confirmed;
-	ret->replayed = in->replayed;
-	ret->refused = in->refused;
 	ret->batches = in->batches;
-	ret->queued = in->inside;
 	ret->batch_max = in->batch_max_seen;
 	ret->oldest_wait_us = oldest_wait_us(in, clk_mono_us());
 	ret->store = in->store;

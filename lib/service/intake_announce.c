@@ -39,33 +39,53 @@ static struct speech *speech_free(struct speech *s)
 	return NULL;
 }
 
-void announcer_say(struct intake *in, struct speech *s)
+void speeches_init(struct speeches *l)
+{
+	*l = (struct speeches){ .tail = &l->head };
+}
+
+void speeches_add(struct speeches *l, struct speech *s)
+{
+	if (!s) {
+		l->lost++;
+		return;
+	}
+	s->next = NULL;
+	*l->tail = s;
+	l->tail = &s->next;
+	l->n++;
+}
+
+/* Beyond the bound the oldest go: players see the gap by seq. */
+void announcer_say(struct intake *in, struct speeches *l)
 {
 	struct announcer *a = &in->announcer;
-	struct speech *oldest = NULL;
+	struct speech *old = NULL, **old_tail = &old;
 
 	(void) pthread_mutex_lock(&a->lock);
-	if (!s) {
-		a->dropped++;
-	} else {
-		s->next = NULL;
-		*a->tail = s;
-		a->tail = &s->next;
-		if (a->n == ANNOUNCE_MAX) {
-			oldest = a->head;
-			a->head = oldest->next;
-			a->dropped++;
-		} else {
-			a->n++;
-		}
-		(void) pthread_cond_signal(&a->wake);
+	a->dropped += l->lost;
+	if (l->head) {
+		*a->tail = l->head;
+		a->tail = l->tail;
+		a->n += l->n;
 	}
+	for (; a->n > ANNOUNCE_MAX; a->n--, a->dropped++) {
+		*old_tail = a->head;
+		old_tail = &a->head->next;
+		a->head = a->head->next;
+	}
+	*old_tail = NULL;
+	(void) pthread_cond_signal(&a->wake);
 	(void) pthread_mutex_unlock(&a->lock);
-	(void) speech_free(oldest);
+	for (struct speech *next; old; old = next) {
+		next = old->next;
+		(void) speech_free(old);
+	}
 }
 
 void intake_announce(struct intake *in, const struct account *account, struct buf *event)
 {
+	struct speeches one;
 	struct speech *s = calloc(1, sizeof *s);
 	if (s) {
 		s->kind = SPEECH_EVENT;
@@ -75,7 +95,9 @@ void intake_announce(struct intake *in, const struct account *account, struct bu
 	} else {
 		buf_free(event);
 	}
-	announcer_say(in, s);
+	speeches_init(&one);
+	speeches_add(&one, s);
+	announcer_say(in, &one);
 }
 
 /* Adds one to the pipeline. */

@@ -24,6 +24,7 @@ enum {
 	NONCES_MAX = 1 << 21,        /* in each of the two generations */
 	IDLE_MS = 500,
 	ALIVE_MS = 15000,
+	DISK_TIGHT_PERCENT = 95,
 	CHECKPOINT_PAGES = 1000,
 	CHECKPOINT_BYTES = CHECKPOINT_PAGES * 4096
 };
@@ -82,17 +83,21 @@ struct intake {
 	struct tap_list at_door, at_writer;
 	struct intake_job *jobs, **jobs_tail;
 	int64_t jobs_n;
-	int64_t inside; /* taps between submit and done */
 	bool stopping, door_gone;
-	uint64_t taps, confirmed, replayed, refused, batches;
+	uint64_t taps, batches;
 	int64_t batch_max_seen;
+	_Atomic int64_t inside; /* taps between submit and done */
+	_Atomic uint64_t confirmed, replayed, refused;
 
-	atomic_bool failed, redis_up, disk_full;
+	atomic_bool failed, redis_up;
+	atomic_bool disk_full;  /* a write found no room */
+	atomic_bool disk_tight; /* DISK_TIGHT_PERCENT are used: what is left is for settlement and recovery */
 	_Atomic int64_t door_ms, writer_ms, announcer_ms, last_commit_ms; /* monotonic: when each thread turned last */
 
 	/* the writer's own */
 	struct week *week;
 	struct exposure *exposure;
+	int64_t newest_ms;        /* wall: the latest moment at which a tap was looked at */
 	struct nonces *decided;   /* nonces of taps that got an answer which spends one */
 	/* Which session key signed which bet, as long as a replay may come: Redis forgets keys when it is emptied, and a replay
 	 * is to get its first answer even then. The writer adds, the door looks. */
@@ -142,7 +147,14 @@ void intake_unadmit(struct intake *in, const struct intake_tap *t);
 
 MUST_CHECK int announcer_open(struct intake *in);
 void announcer_close(struct intake *in);
-void announcer_say(struct intake *in, struct speech *s); /* takes s over; NULL is fine */
+struct speeches { /* in the order in which they are said */
+	struct speech *head, **tail;
+	int64_t n;
+	uint64_t lost; /* for which there was no memory */
+};
+void speeches_init(struct speeches *l);
+void speeches_add(struct speeches *l, struct speech *s); /* takes s over; NULL counts as lost */
+void announcer_say(struct intake *in, struct speeches *l); /* takes them over; never blocks */
 /* NULL: no memory, the event is lost as if Redis were down. */
 struct speech *speech_of_tap(const struct intake_tap *t, const struct account *after);
 
