@@ -385,6 +385,7 @@ static void a_guest_is_greeted_and_shown_the_boards(void **state)
 static void a_silent_feed_is_told(void **state)
 {
 	(void) state;
+	publish(CHANNEL_STATUS, "{\"type\":\"system:status\",\"price_feed\":\"healthy\",\"betting\":true}");
 	publish_price(100);
 	assert_int_equal(knock(&a, ""), 101);
 	expect(&a, "price");
@@ -392,6 +393,11 @@ static void a_silent_feed_is_told(void **state)
 	expect(&a, "system:status");
 	assert_string_equal(a.text, "{\"type\":\"system:status\",\"price_feed\":\"degraded\",\"betting\":true}");
 	assert_in_range(clk_mono_ms() - from, 2500, 4000);
+	assert_int_equal(next(&a, 9000), TEXT);
+	assert_string_equal(a.text, "{\"type\":\"system:status\",\"price_feed\":\"critical\",\"betting\":false}");
+	publish_price(101);
+	assert_int_equal(next(&a, 2000), TEXT);
+	assert_true(is_type(a.text, "price")); /* ingest's word from before the silence opens nothing */
 	leave(&a);
 }
 
