@@ -191,17 +191,23 @@ static int send_frame(struct wsock_conn *c, struct lws *wsi, struct wsock_frame 
  * peer's own close frame or the deadline. */
 static int send_close(struct wsock_conn *c, struct lws *wsi)
 {
-	unsigned char bytes[LWS_PRE + WSOCK_CONTROL_MAX] = { 0 }, *p = bytes + LWS_PRE;
+	unsigned char bytes[LWS_PRE + 2 + WSOCK_CONTROL_MAX] = { 0 }, *p = bytes + LWS_PRE;
 	size_t n = strnlen(c->close_reason, WSOCK_CONTROL_MAX - 2);
 	if (c->close_code == 1006)
 		return -1;
+	if (c->is_client) { /* the server closes the connection: the library's way does */
+		lws_close_reason(wsi, (enum lws_close_status) c->close_code, (unsigned char *) c->close_reason, n);
+		return -1;
+	}
 	if (c->close_sent)
 		return 0;
 	c->close_sent = true;
-	p[0] = (unsigned char) (c->close_code >> 8);
-	p[1] = (unsigned char) c->close_code;
-	memcpy(p + 2, c->close_reason, n);
-	return lws_write(wsi, p, n + 2, LWS_WRITE_CLOSE) < 0 ? -1 : 0;
+	p[0] = 0x88; /* FIN, close; a server does not mask */
+	p[1] = (unsigned char) (n + 2);
+	p[2] = (unsigned char) (c->close_code >> 8);
+	p[3] = (unsigned char) c->close_code;
+	memcpy(p + 4, c->close_reason, n);
+	return lws_write(wsi, p, n + 4, LWS_WRITE_RAW) < 0 ? -1 : 0;
 }
 
 static int on_writable(struct wsock_conn *c, struct lws *wsi)
