@@ -36,14 +36,13 @@ static void hear_grid(struct market *m, const char *text, size_t n)
 	if (!msg_grid_parse(&g, text, n))
 		return;
 	(void) pthread_mutex_lock(&m->lock);
-	if (!m->has_grid || g.quote_id > m->grid.quote_id) {
-		m->grid = g;
-		buf_clear(&m->grid_event);
-		buf_put(&m->grid_event, text, n);
-		m->has_grid = !m->grid_event.failed;
-		m->grid_ms = clk_mono_ms();
-		m->grids++;
-	}
+	/* The last one heard is the newest, also when ingest's clock stepped back: one publisher, one ordered channel. */
+	m->grid = g;
+	buf_clear(&m->grid_event);
+	buf_put(&m->grid_event, text, n);
+	m->has_grid = !m->grid_event.failed;
+	m->grid_ms = clk_mono_ms();
+	m->grids++;
 	(void) pthread_mutex_unlock(&m->lock);
 }
 

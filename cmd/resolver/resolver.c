@@ -11,6 +11,7 @@
 #include "history.h"
 #include "log.h"
 #include "path.h"
+#include "retell.h"
 #include "settle.h"
 #include "steady.h"
 #include "week.h"
@@ -20,6 +21,7 @@ enum {
 	WAIT_REDIS_MS = 100,
 	WAIT_DISK_MS = 1000,
 	WAIT_IDLE_MAX_MS = 100,
+	RETELL_EACH_MS = 1000,
 	CHECKPOINT_PAGES = 1000
 };
 
@@ -32,6 +34,7 @@ struct resolver {
 	struct steady steady;
 	struct due due;
 	int64_t opened_ms;
+	int64_t retell_at_ms; /* wall; 0: done */
 	bool redis_was_down, disk_was_full, was_void; /* told once */
 	struct ops_histogram lag;
 	pthread_mutex_t lock; /* over stats */
@@ -185,6 +188,19 @@ static int skip_empty(struct resolver *r, int64_t now_ms, int64_t *ret_wait_ms)
 	return err_trace(due_skip(&r->due, to_s));
 }
 
+/* What our predecessor committed and could not say: once, as soon as Redis can be asked; given up when nobody waits any more. */
+static void retell_when_due(struct resolver *r, int64_t now_ms)
+{
+	size_t told;
+	if (!r->retell_at_ms || now_ms < r->retell_at_ms)
+		return;
+	int x = retell(r->reader, r->bus, r->s, now_ms, tell, r, &told);
+	r->retell_at_ms = x == 0 || now_ms > r->opened_ms + RETELL_MS ? 0 : now_ms + RETELL_EACH_MS;
+	if (x == 0 && told)
+		log_notice("%zu players are told of decisions that were made before the start", told);
+	err_clear();
+}
+
 static void note_behind(struct resolver *r, int64_t now_ms)
 {
 	int64_t behind = now_ms - due_ripe_ms(&r->due);
@@ -198,6 +214,7 @@ int resolver_step(struct resolver *r, struct resolver_clock clock, int64_t *ret_
 	int64_t now_ms = steady_now(&r->steady, clock.wall_ms, clock.mono_ms), t0_s;
 	note_behind(r, now_ms);
 	*ret_wait_ms = WAIT_IDLE_MAX_MS;
+	retell_when_due(r, now_ms);
 	if (due_sparse(&r->due)) {
 		int x = skip_empty(r, now_ms, ret_wait_ms);
 		if (x != 0)
@@ -254,7 +271,7 @@ static int open_parts(struct resolver *r, const struct bus_conf *bus, struct res
 	const struct settings *s = r->s;
 	if (s->column_s * 1000 / s->tick_ms + 2 > PATH_TICKS_MAX)
 		return err_say(-EINVAL, "TAP_COLUMN_SECONDS / TAP_TICK_MS: a path holds at most %d ticks", PATH_TICKS_MAX);
-	r->opened_ms = steady_now(&r->steady, now.wall_ms, now.mono_ms);
+	r->opened_ms = r->retell_at_ms = steady_now(&r->steady, now.wall_ms, now.mono_ms);
 	int x = heard_open(&r->heard, bus); /* first, so that it hears while the rest comes up */
 	if (x == 0)
 		x = bus_open(&r->bus, bus);

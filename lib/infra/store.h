@@ -109,6 +109,9 @@ const char *stmt_col_text(struct stmt *st, int col, size_t *ret_n);
 int64_t store_last_rowid(struct store *s);
 int64_t store_changes(struct store *s);
 
+/* Statements that are run once (DDL), inside a transaction: 0, STORE_E_CONSTRAINT or <0. */
+MUST_CHECK int store_script(struct store *s, const char *sql);
+
 /* Moves the WAL into the file when it holds at least `pages` pages, under the gate. Any result but <0 is fine. Only who holds
  * the checkpointer's lock (store_checkpointer) does it: the api, or the resolver while the api is down. When readers kept the
  * WAL growing to 8 times `pages`, they are waited for, at most 50 ms, at most each 5 s. Outside a transaction. */

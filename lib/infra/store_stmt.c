@@ -116,6 +116,21 @@ int stmt_run(struct stmt *st)
 	return r == -EEXIST ? STORE_E_CONSTRAINT : r;
 }
 
+int store_script(struct store *s, const char *sql)
+{
+	CHECK(s->in_tx);
+	if (s->doomed)
+		return s->doomed;
+	int rc = sqlite3_exec(s->db, sql, NULL, NULL, NULL);
+	if (rc == SQLITE_OK)
+		return 0;
+	int r = store_fail(s, rc, sql);
+	if (r == -EEXIST && !sqlite3_get_autocommit(s->db))
+		return STORE_E_CONSTRAINT;
+	s->doomed = r == -EEXIST ? -EIO : r;
+	return s->doomed;
+}
+
 void stmt_reset(struct stmt *st)
 {
 	if (st->h)

@@ -24,6 +24,18 @@ int book_page(struct store *db, struct book_page *ret)
 	return 0;
 }
 
+int book_put_page(struct store *db, const struct book_page *p)
+{
+	struct stmt *st = store_stmt(db, "INSERT INTO book(id, year, week, opened_at, chain_start, settled_until)"
+			" VALUES (1, ?1, ?2, ?3, ?4, ?5)");
+	stmt_int(st, 1, p->year);
+	stmt_int(st, 2, p->week);
+	stmt_int(st, 3, p->opened_ms);
+	stmt_blob(st, 4, p->chain_start.b, HASH_SIZE);
+	stmt_int(st, 5, p->settled_until_s);
+	return ledger_must(stmt_run(st), "book page");
+}
+
 struct hash book_page_hash(const struct book_page *p)
 {
 	struct sha256 h;

@@ -90,7 +90,17 @@ static int recall(struct intake *in, struct store *db, int64_t user, int64_t now
 /* The quote's own age, by the clock that stamped it. */
 static bool quote_lives(const struct intake *in, int64_t now_ms)
 {
-	return in->batch.has_grid && now_ms - in->batch.grid.t_ms <= in->s->quote_ttl_ms;
+	int64_t age_ms = now_ms - in->batch.grid.t_ms;
+	return in->batch.has_grid && age_ms <= in->s->quote_ttl_ms && age_ms >= -in->s->quote_ttl_ms;
+}
+
+/* The wall clock, but never back: a column that was closed once stays closed. */
+static int64_t placing_now_ms(struct intake *in)
+{
+	int64_t now_ms = clk_now_ms();
+	if (now_ms > in->newest_ms)
+		in->newest_ms = now_ms;
+	return in->newest_ms;
 }
 
 /* Place and price. CONFIRMED: go on, t->bet.rate is set (0: the cell is closed). */
@@ -179,6 +189,10 @@ static int place(struct intake *in, struct store *db, struct intake_tap *t, stru
 /* After the nonce: place, price, limits, funds, rows. */
 static int decide(struct intake *in, struct store *db, struct intake_tap *t, const struct known *k, struct account *after)
 {
+	if (atomic_load(&in->disk_tight)) {
+		t->result = INTAKE_UNAVAILABLE;
+		return 0;
+	}
 	if (!in->batch.betting || !quote_lives(in, t->bet.placed_ms)) {
 		t->result = INTAKE_FEED_STALE;
 		return 0;
@@ -214,7 +228,7 @@ int intake_admit(struct intake *in, struct store *db, struct intake_tap *t, stru
 {
 	struct known k;
 
-	t->bet = bet_of(&t->tap, clk_now_ms());
+	t->bet = bet_of(&t->tap, placing_now_ms(in));
 	int r = look_up(db, &t->tap, &k);
 	if (r < 0)
 		return r;

@@ -24,6 +24,7 @@ enum {
 	NONCES_MAX = 1 << 21,        /* in each of the two generations */
 	IDLE_MS = 500,
 	ALIVE_MS = 15000,
+	DISK_TIGHT_PERCENT = 95,
 	CHECKPOINT_PAGES = 1000,
 	CHECKPOINT_BYTES = CHECKPOINT_PAGES * 4096
 };
@@ -88,12 +89,15 @@ struct intake {
 	_Atomic int64_t inside; /* taps between submit and done */
 	_Atomic uint64_t confirmed, replayed, refused;
 
-	atomic_bool failed, redis_up, disk_full;
+	atomic_bool failed, redis_up;
+	atomic_bool disk_full;  /* a write found no room */
+	atomic_bool disk_tight; /* DISK_TIGHT_PERCENT are used: what is left is for settlement and recovery */
 	_Atomic int64_t door_ms, writer_ms, announcer_ms, last_commit_ms; /* monotonic: when each thread turned last */
 
 	/* the writer's own */
 	struct week *week;
 	struct exposure *exposure;
+	int64_t newest_ms;        /* wall: the latest moment at which a tap was looked at */
 	struct nonces *decided;   /* nonces of taps that got an answer which spends one */
 	/* Which session key signed which bet, as long as a replay may come: Redis forgets keys when it is emptied, and a replay
 	 * is to get its first answer even then. The writer adds, the door looks. */

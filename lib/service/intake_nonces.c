@@ -117,12 +117,10 @@ bool nonces_has(const struct nonces *s, const uint8_t v[NONCE_SIZE])
 
 int nonces_add(struct nonces *s, const uint8_t v[NONCE_SIZE])
 {
-	if (2 * (s->now.n + 1) > s->now.mask) {
-		if (s->now.n >= NONCES_MAX)
-			return -ENOBUFS;
-		if (grow(s, &s->now) < 0)
-			return -ENOMEM;
-	}
+	if (s->now.n >= NONCES_MAX)
+		return -ENOBUFS;
+	if (2 * (s->now.n + 1) > s->now.mask && grow(s, &s->now) < 0)
+		return -ENOMEM;
 	size_t at = slot_of(s, &s->now, v);
 	if (slot_empty(s->now.slots[at])) {
 		memcpy(s->now.slots[at], v, NONCE_SIZE);

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include "clk.h"
 #include "err.h"
@@ -167,6 +168,10 @@ static void run_batch(struct intake *in, struct tap_list *l)
 
 static void run_job(struct intake *in, struct intake_job *j)
 {
+	if (atomic_load(&in->disk_tight)) {
+		j->done(j, err_say(-ENOSPC, "the disk is nearly full"));
+		return;
+	}
 	struct store *db;
 	int r = week_begin(in->week, &db);
 	if (r == 0) {
@@ -210,6 +215,16 @@ static int forget_decided(struct intake *in)
 	return r < 0 ? r : 0;
 }
 
+/* As df counts: what only root may use does not count as free. */
+static bool disk_is_tight(const char *dir)
+{
+	struct statvfs fs;
+	if (statvfs(dir, &fs) < 0)
+		return false;
+	uint64_t used = fs.f_blocks - fs.f_bfree;
+	return used * 100 >= (used + fs.f_bavail) * DISK_TIGHT_PERCENT;
+}
+
 static void keep_house(struct intake *in, int64_t mono_ms)
 {
 	if (mono_ms - in->housekeeping_ms >= HOUSEKEEPING_MS) {
@@ -219,6 +234,7 @@ static void keep_house(struct intake *in, int64_t mono_ms)
 		(void) pthread_mutex_lock(&in->signers_lock);
 		nonces_turn(in->signers, mono_ms);
 		(void) pthread_mutex_unlock(&in->signers_lock);
+		atomic_store(&in->disk_tight, disk_is_tight(in->s->data_dir.v));
 		int r = forget_decided(in);
 		if (r != 0)
 			failed(in, r);

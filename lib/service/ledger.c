@@ -221,11 +221,8 @@ static bool well_formed(const struct posting *p)
 	return n > 0 && n < LEDGER_REF_ID_MAX;
 }
 
-/* 0: free; LEDGER_E_EXISTS, LEDGER_E_CONFLICT: taken. The last term is what lets the partial index serve. */
-static int already_posted(struct store *db, const struct posting *p)
+static int compare_posted(struct stmt *st, const struct posting *p)
 {
-	struct stmt *st = store_stmt(db, "SELECT user, amount FROM transaction_ledger WHERE ref_id = ?1 AND ref_type = ?2"
-			" AND ref_type IN ('DEPOSIT', 'WITHDRAWAL', 'WITHDRAWAL_REVERSAL', 'ADJUSTMENT')");
 	const char *name = ledger_ref_name(p->ref_type);
 	stmt_text(st, 1, p->ref_id, strlen(p->ref_id));
 	stmt_text(st, 2, name, strlen(name));
@@ -235,6 +232,17 @@ static int already_posted(struct store *db, const struct posting *p)
 	bool same = stmt_col_int(st, 0) == p->user && stmt_col_int(st, 1) == p->amount.micros;
 	stmt_reset(st);
 	return same ? LEDGER_E_EXISTS : LEDGER_E_CONFLICT;
+}
+
+/* 0: free; LEDGER_E_EXISTS, LEDGER_E_CONFLICT: taken, this week or in an earlier one. The first query's last term is what lets
+ * the partial index serve. */
+static int already_posted(struct store *db, const struct posting *p)
+{
+	int r = compare_posted(store_stmt(db, "SELECT user, amount FROM transaction_ledger WHERE ref_id = ?1 AND ref_type = ?2"
+			" AND ref_type IN ('DEPOSIT', 'WITHDRAWAL', 'WITHDRAWAL_REVERSAL', 'ADJUSTMENT')"), p);
+	if (r == 0)
+		r = compare_posted(store_stmt(db, "SELECT user, amount FROM external_refs WHERE ref_id = ?1 AND ref_type = ?2"), p);
+	return r;
 }
 
 int ledger_post(struct store *db, const struct posting *p, struct account *ret)

@@ -100,6 +100,7 @@ struct book_page { /* the file's own page: table book */
 	int64_t settled_until_s;
 };
 MUST_CHECK int book_page(struct store *db, struct book_page *ret);
+MUST_CHECK int book_put_page(struct store *db, const struct book_page *p);
 /* What the file's first commit follows. */
 struct hash book_page_hash(const struct book_page *p);
 

@@ -8,6 +8,7 @@
  * bets.bet_row       its BET row; 0: it stands in an earlier week's file, from which the open bet was carried over
  * bets.pay_row       its PAYOUT or REFUND row; 0: none
  * transaction_ledger.ref_id  integer t0 << 31 | low for BET, PAYOUT, REFUND (with user the bet's key), else the external id
+ * external_refs      what earlier weeks posted under an external id, so that it is for ever posted once
  * chain              one row for each commit that posted: the hash over the one before and the rows first_row..last_row
  * book.chain_start   the last hash of the week before; zeros in the first
  * book.settled_until every column that starts at or before it and holds bets is decided
@@ -33,6 +34,9 @@ static const char week_1_up[] =
 	" prev INTEGER NOT NULL CHECK(prev >= 0 AND prev < id), at INTEGER NOT NULL) STRICT;"
 	"CREATE UNIQUE INDEX ledger_external ON transaction_ledger(ref_id, ref_type)"
 	" WHERE ref_type IN ('DEPOSIT', 'WITHDRAWAL', 'WITHDRAWAL_REVERSAL', 'ADJUSTMENT');"
+	"CREATE TABLE external_refs("
+	" ref_id TEXT NOT NULL, ref_type TEXT NOT NULL, user INTEGER NOT NULL REFERENCES users(id), amount INTEGER NOT NULL,"
+	" at INTEGER NOT NULL, PRIMARY KEY(ref_id, ref_type)) STRICT, WITHOUT ROWID;"
 	"CREATE TABLE chain("
 	" id INTEGER PRIMARY KEY, first_row INTEGER NOT NULL, last_row INTEGER NOT NULL CHECK(last_row >= first_row - 1),"
 	" hash BLOB NOT NULL CHECK(length(hash) = 32)) STRICT;"
@@ -72,7 +76,8 @@ static const char week_1_up[] =
 	"CREATE TRIGGER book_no_delete BEFORE DELETE ON book BEGIN SELECT RAISE(ABORT, 'a book keeps its week'); END;";
 
 static const char week_1_down[] =
-	"DROP TABLE columns; DROP TABLE bets; DROP TABLE chain; DROP TABLE transaction_ledger; DROP TABLE users;"
+	"DROP TABLE columns; DROP TABLE bets; DROP TABLE chain; DROP TABLE external_refs; DROP TABLE transaction_ledger;"
+	" DROP TABLE users;"
 	" DROP TABLE book;";
 
 /* withdrawals.ref   its ULID, the ref_id of its ledger rows; dest as the player signed it; status: enum withdraw_state;

@@ -14,114 +14,6 @@
 #include "ledger_impl.h"
 #include "schema.h"
 
-void week_file_name(char out[WEEK_NAME_SIZE], struct clk_week week)
-{
-	(void) snprintf(out, WEEK_NAME_SIZE, "bets_%04d_w%02d.db", week.year % 10000, week.week % 100);
-}
-
-void week_path(const struct week *w, char out[WEEK_PATH_MAX], struct clk_week week, const char *suffix)
-{
-	char name[WEEK_NAME_SIZE];
-	week_file_name(name, week);
-	(void) snprintf(out, WEEK_PATH_MAX, "%s/%s%s", w->dir, name, suffix);
-}
-
-static int remove_parts(const char *path)
-{
-	static const char *const suffixes[] = { "", "-wal", "-shm", "-journal" };
-	for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
-		char part[WEEK_PATH_MAX + 16];
-		(void) snprintf(part, sizeof part, "%s%s", path, suffixes[i]);
-		if (unlink(part) < 0 && errno != ENOENT)
-			return err_say(-errno, "%s: %s", part, strerror(errno));
-	}
-	return 0;
-}
-
-/* A file of the new one's name was never named current, else we would not make it. It may be what a try left that was cut short
- * after its rename; but what looks like a book is never deleted: it is put aside. */
-static int set_aside(struct week *w, const char *path)
-{
-	int64_t epoch;
-	if (access(path, F_OK) < 0)
-		return remove_parts(path); /* a WAL without its file would be taken for the new one's */
-	int r = gate_epoch(w->gate, &epoch);
-	static const char *const suffixes[] = { "-wal", "-shm", "" };
-	for (size_t i = 0; r == 0 && i < ARRAY_LEN(suffixes); i++) {
-		char part[WEEK_PATH_MAX + 16], aside[WEEK_PATH_MAX + 64];
-		(void) snprintf(part, sizeof part, "%s%s", path, suffixes[i]);
-		(void) snprintf(aside, sizeof aside, "%s.aside-%" PRId64 "%s", path, epoch, suffixes[i]);
-		if (rename(part, aside) < 0 && errno != ENOENT)
-			r = err_say(-errno, "%s: %s", part, strerror(errno));
-	}
-	return err_trace(r);
-}
-
-static int fill_file(struct week *w, const char *path, week_fill *fill, void *u)
-{
-	struct store *db;
-	int r = store_open_in(&db, w->gate, path, STORE_WRITE, &schema_week);
-	if (r != 0)
-		return err_trace(r);
-	r = store_begin(db);
-	if (r == 0) {
-		r = fill(u, db);
-		if (r == 0)
-			r = store_commit(db);
-		else
-			store_rollback(db);
-	}
-	if (r == 0)
-		return err_trace(store_close_whole(db));
-	(void) store_close(db);
-	return err_trace(r);
-}
-
-int week_make_file(struct week *w, struct clk_week week, week_fill *fill, void *u)
-{
-	char fresh[WEEK_PATH_MAX], path[WEEK_PATH_MAX];
-	CHECK(gate_held(w->gate));
-	week_path(w, fresh, week, ".new");
-	week_path(w, path, week, "");
-	int r = remove_parts(fresh); /* of a try that was cut short */
-	if (r == 0)
-		r = set_aside(w, path);
-	if (r == 0)
-		r = fill_file(w, fresh, fill, u);
-	if (r == 0)
-		r = store_sync(fresh);
-	if (r == 0 && rename(fresh, path) < 0)
-		r = err_say(-errno, "%s: rename: %s", path, strerror(errno));
-	if (r == 0)
-		r = store_sync(w->dir);
-	return err_trace(r);
-}
-
-int week_name_current(struct week *w, struct clk_week week, int64_t now_ms)
-{
-	CHECK(gate_held(w->gate));
-	/* The epoch first: whoever sees it raised looks into meta.db, whatever becomes of the commit. */
-	int r = gate_epoch_raise(w->gate);
-	if (r == 0)
-		r = store_begin(w->meta);
-	if (r != 0)
-		return err_trace(r);
-	struct stmt *st = store_stmt(w->meta, "UPDATE weeks SET closed_at = ?1 WHERE closed_at IS NULL");
-	stmt_int(st, 1, now_ms);
-	r = stmt_run(st);
-	if (r == 0) {
-		st = store_stmt(w->meta, "INSERT INTO weeks(year, week, opened_at) VALUES (?1, ?2, ?3)");
-		stmt_int(st, 1, week.year);
-		stmt_int(st, 2, week.week);
-		stmt_int(st, 3, now_ms);
-		r = stmt_run(st);
-	}
-	if (r == 0)
-		return err_trace(store_commit(w->meta));
-	store_rollback(w->meta);
-	return err_trace(ledger_must(r, "naming the week"));
-}
-
 struct current {
 	int64_t id, opened_ms;
 	struct clk_week week;
@@ -158,7 +50,7 @@ int week_look(struct week *w)
 		return err_trace(r);
 	if (!w->book || now.id != w->id) {
 		struct store *book = NULL;
-		week_path(w, path, now.week, "");
+		week_path(w, path, now.week);
 		if (access(path, F_OK) < 0) /* never make an empty book in the place of a lost one */
 			return err_say(-ENOENT, "%s is the current book, but not there", path);
 		r = store_open_in(&book, w->gate, path, w->mode, &schema_week);
@@ -174,17 +66,30 @@ int week_look(struct week *w)
 	return 0;
 }
 
-static int fill_first(void *u, struct store *db)
+static int fill_first(struct store *db, const struct current *first)
 {
-	const struct current *first = u;
-	static const struct hash zeros;
-	struct stmt *st = store_stmt(db, "INSERT INTO book(id, year, week, opened_at, chain_start, settled_until)"
-			" VALUES (1, ?1, ?2, ?3, ?4, 0)");
-	stmt_int(st, 1, first->week.year);
-	stmt_int(st, 2, first->week.week);
-	stmt_int(st, 3, first->opened_ms);
-	stmt_blob(st, 4, zeros.b, HASH_SIZE);
-	return ledger_must(stmt_run(st), "book page");
+	const struct book_page page = { .year = first->week.year, .week = first->week.week, .opened_ms = first->opened_ms };
+	int r = store_begin(db);
+	if (r != 0)
+		return err_trace(r);
+	r = book_put_page(db, &page);
+	if (r == 0)
+		return err_trace(store_commit(db));
+	store_rollback(db);
+	return err_trace(r);
+}
+
+static int make_first(struct week *w, int64_t now_ms)
+{
+	const struct current first = { .week = clk_iso_week(now_ms), .opened_ms = now_ms };
+	struct making m;
+	int r = week_make_begin(&m, w, first.week);
+	if (r == 0)
+		r = fill_first(m.db, &first);
+	if (r == 0)
+		r = week_make_end(&m, now_ms);
+	week_make_close(&m);
+	return err_trace(r);
 }
 
 static int has_accounts(struct week *w, const char *path)
@@ -230,12 +135,9 @@ static int open_parts(struct week *w, int64_t now_ms)
 	r = week_look(w);
 	if (r != STORE_E_ABSENT || w->mode == STORE_READ)
 		return r;
-	struct current first = { .week = clk_iso_week(now_ms), .opened_ms = now_ms };
 	r = no_books_yet(w);
 	if (r == 0)
-		r = week_make_file(w, first.week, fill_first, &first);
-	if (r == 0)
-		r = week_name_current(w, first.week, now_ms);
+		r = make_first(w, now_ms);
 	return r == 0 ? week_look(w) : err_trace(r);
 }
 
@@ -271,6 +173,8 @@ struct week *week_close(struct week *w)
 {
 	if (!w)
 		return NULL;
+	for (size_t i = 0; i < PAST_OPEN_MAX; i++)
+		(void) store_close(w->past[i].db);
 	(void) store_close(w->book);
 	(void) store_close(w->meta);
 	(void) gate_close(w->gate);
@@ -290,6 +194,8 @@ static int begin_on_current(struct week *w)
 int week_begin(struct week *w, struct store **ret_db)
 {
 	int r = 0;
+	if (!w->book)
+		return err_say(-EIO, "the current book could not be opened");
 	if (w->mode == STORE_WRITE)
 		r = store_gate_enter(w->book); /* so that what is looked at stays true until the commit */
 	if (r < 0)
@@ -304,11 +210,13 @@ int week_begin(struct week *w, struct store **ret_db)
 
 int week_commit(struct week *w)
 {
+	week_leave_past(w);
 	return err_trace(store_commit(w->book));
 }
 
 void week_rollback(struct week *w)
 {
+	week_leave_past(w);
 	store_rollback(w->book);
 }
 

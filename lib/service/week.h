@@ -12,7 +12,9 @@
 #include <stdint.h>
 
 #include "attr.h"
+#include "book.h"
 #include "clk.h"
+#include "ledger.h"
 #include "store.h"
 
 struct week;
@@ -32,6 +34,46 @@ int64_t week_opened_ms(const struct week *w); /* when the current file was made 
 /* bets_2026_w47.db */
 enum { WEEK_NAME_SIZE = 32 };
 void week_file_name(char out[WEEK_NAME_SIZE], struct clk_week week);
+
+/* The week's end. The current file is closed as an accountant does it: a new one for the ISO week of now_ms gets the accounts
+ * with their ids, an OPENING row for each balance, the bets that are open, and the newest columns; then it is current.
+ * Most of it is copied while others write; only the last difference is made up under the gate (pause_us). Any process may
+ * call it, on a WRITE handle of its own, outside a transaction; two at once are harmless.
+ * 0 rolled; WEEK_E_CURRENT: the file is this week's (or a later one's: the clock was set back); STORE_E_FULL + 10; <0. */
+enum { WEEK_E_CURRENT = 1, WEEK_E_FULL = 12 };
+struct week_rolled {
+	int64_t accounts, openings, open_bets, pause_us;
+};
+bool week_is_over(const struct week *w, int64_t now_ms);
+MUST_CHECK int week_roll(struct week *w, int64_t now_ms, struct week_rolled *ret);
+
+/* Every week that was, the current one included, newest first. */
+struct week_info {
+	int64_t id;
+	struct clk_week week;
+	int64_t opened_ms, closed_ms; /* closed 0: current */
+	bool local;                   /* its file is here */
+};
+typedef bool week_cb(void *u, const struct week_info *info);
+MUST_CHECK int week_list(struct week *w, week_cb *cb, void *u);
+/* A closed week's file, read-only: the caller's to close. STORE_E_ABSENT: it is not here. */
+MUST_CHECK int week_open_past(struct week *w, struct clk_week week, struct store **ret);
+
+/* Reading over all weeks that are here, newest first, inside the transaction of week_begin. As book_bets, ledger_list and the
+ * like, but a row and a cursor also say of which week: they are week_cursor(week's id, row). A bet that was open at its week's end
+ * is shown as a later week decided it. Weeks of the span that are not here are named in *ret_missing. */
+enum { WEEKS_MISSING_MAX = 64 };
+struct week_missing {
+	struct clk_week weeks[WEEKS_MISSING_MAX];
+	size_t n;
+};
+MUST_CHECK int week_bets(struct week *w, const struct bet_query *q, bet_cb *cb, void *u, bool *ret_more,
+		struct week_missing *ret_missing);
+MUST_CHECK int week_ledger(struct week *w, const struct ledger_query *q, ledger_cb *cb, void *u, bool *ret_more,
+		struct week_missing *ret_missing);
+MUST_CHECK int week_bet_by_id(struct week *w, const struct ulid *id, int64_t row_cents, struct bet *ret);
+/* *ret_db: the store that holds it, in a transaction, for book_evidence; valid until week_rollback. BOOK_E_ABSENT. */
+MUST_CHECK int week_column(struct week *w, int64_t t0_s, struct column *ret, struct store **ret_db);
 
 /* Operators' changes, with who and why, in meta.db's chained log. Outside a transaction of the week. 0, STORE_E_FULL, <0. */
 MUST_CHECK int week_audit_log(struct week *w, const char *who, const char *what, const char *why, int64_t now_ms);

@@ -168,7 +168,7 @@ test('a bet whose form is wrong', async () => {
 		delete without[member];
 		problem(await alice.post(without), 400, 'malformed_request');
 	}
-	for (const number of ['1e6', '1000000.0', '9223372036854775808', '-0', '+1'])
+	for (const number of ['1e6', '1000000.0', '9223372036854775808', '+1'])
 		problem(await api.call('POST', '/api/v1/bets', { headers: { 'content-type': 'application/json' },
 			raw: JSON.stringify(good).replace('"stake":1000000', `"stake":${number}`) }), 400, 'malformed_request');
 	const [t0, low] = cell.split('_').map(Number);

@@ -386,6 +386,62 @@ static void open_bets_before_the_first_record_are_decided(void **state)
 	check_audits(w);
 }
 
+static void set_seq(struct world *w, int64_t seq)
+{
+	char key[KEY_MAX];
+	const struct bus_reply *reply;
+	assert_int_equal(bus_command(w->bus, &reply, "SET %s %lld", key_seq(key, &w->wallet), (long long) seq), 0);
+}
+
+static int64_t seq_after_restart(struct world *w, int64_t wall_ms)
+{
+	char key[KEY_MAX];
+	const struct bus_reply *reply;
+	struct announcer_stats told;
+	struct resolver_stats st;
+	start_resolver(w, wall_ms);
+	(void) run(w, wall_ms);
+	do {
+		redis_server_sleep_ms(5);
+		resolver_stats(w->resolver, &st);
+		told = st.announced;
+	} while (told.waiting);
+	w->resolver = resolver_close(w->resolver);
+	assert_int_equal(bus_command(w->bus, &reply, "GET %s", key_seq(key, &w->wallet)), 0);
+	return bus_int(reply);
+}
+
+/* Killed between the commit and the word: the next life says it. */
+static void what_was_not_said_is_said_after_a_restart(void **state)
+{
+	struct world *w = *state;
+	int64_t t0 = w->t0_s, later = end_ms(t0) + 2000;
+	place(w, t0, 9700000);
+	place(w, t0, 9720000);
+	start_resolver(w, t0 * 1000);
+	record(w, t0 * 1000 - 100, end_ms(t0), 100, P);
+	assert_int_equal(run(w, end_ms(t0) + GRACE_MS), 1);
+	await_announced(w);
+	w->resolver = resolver_close(w->resolver);
+	int64_t seq = account(w).seq;
+	set_seq(w, seq - 2); /* as if neither had been told */
+	assert_int_equal(seq_after_restart(w, later), seq);
+	/* too long ago, known, or unknown to Redis: nobody waits */
+	set_seq(w, seq - 1);
+	assert_int_equal(seq_after_restart(w, later + 10 * 60000), seq - 1);
+	set_seq(w, seq + 5);
+	assert_int_equal(seq_after_restart(w, later), seq + 5);
+	/* something newer happened, which is another's to tell */
+	set_seq(w, seq - 1);
+	struct account a;
+	struct store *db = begin(w);
+	const struct posting p = { .user = w->user, .amount = { 1 }, .ref_type = LEDGER_DEPOSIT, .ref_id = "newer",
+		.at_ms = later };
+	assert_int_equal(ledger_post(db, &p, &a), 0);
+	assert_int_equal(week_commit(w->book), 0);
+	assert_int_equal(seq_after_restart(w, later + 1000), seq - 1);
+}
+
 static void a_step_of_the_clock_decides_nothing_early(void **state)
 {
 	struct world *w = *state;
@@ -466,6 +522,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_short_stop_is_caught_up_whole, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(of_a_long_stop_only_what_happened_is_recorded, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(open_bets_before_the_first_record_are_decided, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_was_not_said_is_said_after_a_restart, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_step_of_the_clock_decides_nothing_early, set_up, tear_down),
 		cmocka_unit_test(a_forward_step_is_believed_when_it_lasts),
 		cmocka_unit_test(the_union_keeps_every_tick_once),
