@@ -186,14 +186,34 @@ static int send_frame(struct wsock_conn *c, struct lws *wsi, struct wsock_frame 
 	return lws_write(wsi, p, f->n, LWS_WRITE_TEXT) < 0 ? -1 : 0;
 }
 
-static int on_writable(struct wsock_conn *c, struct lws *wsi)
+/* The library closes the socket right behind a close frame of its own. While bytes of the peer are unread that is a reset,
+ * and the peer may never see the frame. So the frame is sent here, what still comes is dropped, and the socket stays until the
+ * peer's own close frame or the deadline. */
+static int send_close(struct wsock_conn *c, struct lws *wsi)
 {
-	if (c->is_closing) {
-		if (c->close_code != 1006)
-			lws_close_reason(wsi, (enum lws_close_status) c->close_code, (unsigned char *) c->close_reason,
-					strlen(c->close_reason));
+	unsigned char bytes[LWS_PRE + 2 + WSOCK_CONTROL_MAX] = { 0 }, *p = bytes + LWS_PRE;
+	size_t n = strnlen(c->close_reason, WSOCK_CONTROL_MAX - 2);
+	if (c->close_code == 1006)
+		return -1;
+	if (c->is_client) { /* the server closes the connection: the library's way does */
+		lws_close_reason(wsi, (enum lws_close_status) c->close_code, (unsigned char *) c->close_reason, n);
 		return -1;
 	}
+	if (c->close_sent)
+		return 0;
+	c->close_sent = true;
+	p[0] = 0x88; /* FIN, close; a server does not mask */
+	p[1] = (unsigned char) (n + 2);
+	p[2] = (unsigned char) (c->close_code >> 8);
+	p[3] = (unsigned char) c->close_code;
+	memcpy(p + 4, c->close_reason, n);
+	return lws_write(wsi, p, n + 4, LWS_WRITE_RAW) < 0 ? -1 : 0;
+}
+
+static int on_writable(struct wsock_conn *c, struct lws *wsi)
+{
+	if (c->is_closing)
+		return send_close(c, wsi);
 	if (c->ping_due) {
 		unsigned char bytes[LWS_PRE + 1] = { 0 }; /* an empty ping is not answered by every library, this one included */
 		c->ping_due = false;
@@ -268,7 +288,7 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
 		return 0;
 	case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
 		note_peer_close(c, in, len);
-		return 0;
+		return c->close_sent ? -1 : 0; /* both have said it; else the library answers */
 	case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
 		lws_set_opaque_user_data(wsi, NULL);
 		wsock_conn_gone(c, in);

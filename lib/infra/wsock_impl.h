@@ -19,6 +19,7 @@ enum {
 	WSOCK_HEAD_MS = 5000,        /* a head must have come in whole by then */
 	WSOCK_HEADS_MAX = 1024,      /* heads being read at once: beyond it the oldest goes */
 	WSOCK_LINGER_MS = 500,       /* a refusal is given as long to be read */
+	WSOCK_CONTROL_MAX = 125,     /* payload of a control frame, RFC 6455 5.5 */
 	WSOCK_CLOSE_MS = 1500,       /* a close frame is given as long to be taken */
 	WSOCK_SWEEP_MS = 50,
 	WSOCK_SEND_BUFFER = 64 << 10, /* the kernel's, so that a slow reader does not get minutes-old prices from it */
@@ -57,7 +58,7 @@ struct wsock_conn {
 	struct lws *wsi;
 	const struct wsock_ops *ops;
 	void *u;
-	bool is_client, is_open, is_closing, ping_due;
+	bool is_client, is_open, is_closing, close_sent, ping_due;
 	size_t message_max;
 	int ping_ms, idle_ms;
 	int64_t heard_ms, pinged_ms;

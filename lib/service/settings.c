@@ -124,8 +124,8 @@ static void rows_for(struct settings *s, struct conf_row rows[static 96])
 	ROW("TAP_INTEGRITY_SECONDS", CONF_INT, &s->integrity_s, "86400", 1, 604800, "s", "distance of two integrity checks",
 			FOR_ARCHIVER);
 	ROW("TAP_S3_ENDPOINT", CONF_TEXT, &s->s3_endpoint, "", 0, 255, "URL", "empty: nothing is shipped", FOR_ARCHIVER);
-	ROW(NULL);
 #undef ROW
+	rows[n] = (struct conf_row){ 0 };
 }
 
 int settings_load(struct settings *ret, char *const *env, FILE *report)

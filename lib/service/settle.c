@@ -51,7 +51,7 @@ static enum bet_state state_of(enum outcome outcome)
 	case OUTCOME_VOID:
 		return BET_VOID;
 	}
-	CHECK(!"an outcome is one of three");
+	CHECK(false && "an outcome is one of three");
 	return BET_VOID;
 }
 

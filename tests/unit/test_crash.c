@@ -65,7 +65,7 @@ static int write_down(enum shim_op op, const char *path, sqlite3_int64 at, const
 		return SQLITE_OK;
 	assert_true(story.n < LOG_MAX);
 	struct call *c = &story.calls[story.n++];
-	*c = (struct call){ .op = op, .file = file_of(path), .n = n, .at = at };
+	*c = (struct call){ .op = (int) op, .file = file_of(path), .n = n, .at = at };
 	if (n > 0) {
 		c->bytes = malloc((size_t) n);
 		memcpy(c->bytes, bytes, (size_t) n);

@@ -381,7 +381,7 @@ static void problems_say_what_and_when(void **state)
 	assert_problem(a, 401, "unauthorized");
 	assert_non_null(answer_header(a, "WWW-Authenticate", text, sizeof text));
 	assert_problem(ask("GET /overflow HTTP/1.1\r\n" H "\r\n"), 500, "internal_error");
-	for (int p = PROBLEM_NONE + 1; p < PROBLEM_COUNT; p++)
+	for (enum problem p = PROBLEM_NONE + 1; p < PROBLEM_COUNT; p++)
 		assert_true(problem_status(p) >= 400 && problem_code(p));
 }
 

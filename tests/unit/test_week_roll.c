@@ -9,6 +9,7 @@
 
 #include "clk.h"
 #include "err.h"
+#include "fault.h"
 #include "rnd.h"
 #include "shim_vfs.h"
 #include "withdraw.h"
@@ -466,6 +467,104 @@ static void a_roll_that_fails_costs_nothing(void **state)
 	shim_remove();
 }
 
+#ifdef TAP_FAULTS
+/* Every question of a reader's, over two weeks; the first that fails ends it. */
+static int ask_everything(struct week *w)
+{
+	struct seen s = { .n = 0 };
+	struct week_missing missing;
+	struct ledger_audit la;
+	struct book_audit ba;
+	struct column c;
+	struct store *db;
+	struct bet b;
+	struct ulid id;
+	struct account a;
+	struct tick ticks[64];
+	char finding[128];
+	bool more;
+	size_t n;
+	int64_t t0;
+	struct wallet wallet = books_wallet(1);
+	struct bet_query q = { .user = 1, .to_ms = INT64_MAX, .limit = 2, .row_cents = ROW_CENTS };
+	struct ledger_query lq = { .user = 1, .to_ms = INT64_MAX, .limit = 10 }, by_ref = lq;
+	assert_true(bet_id(&id, &(struct bet_key){ NOW_MS + 2, T0_S + 5, 4871 * ROW_CENTS, 1 }));
+	char name[ULID_TEXT_SIZE];
+	ulid_format(name, &id);
+	by_ref.ref_id = name;
+	int r = week_begin(w, &db);
+	if (r == 0)
+		r = week_bets(w, &q, on_bet, &s, &more, &missing);
+	s.n = 0;
+	if (r == 0)
+		r = week_ledger(w, &lq, on_entry, &s, &more, &missing);
+	s.n = 0;
+	if (r == 0)
+		r = week_ledger(w, &by_ref, on_entry, &s, &more, &missing);
+	if (r == 0)
+		r = week_bet_by_id(w, &id, ROW_CENTS, &b);
+	if (r == 0)
+		r = week_column(w, T0_S, &c, &db);
+	if (r == 0)
+		r = book_evidence(db, T0_S, ticks, ARRAY_LEN(ticks), &n);
+	if (r == 0)
+		r = ledger_account(week_store(w), &wallet, &a);
+	if (r == 0)
+		r = book_oldest_open(week_store(w), INT64_MAX, &t0);
+	if (r == 0)
+		r = ledger_audit(week_store(w), &la);
+	if (r == 0)
+		r = book_audit(week_store(w), &ba);
+	week_rollback(w);
+	return r == 0 ? week_audit_read(w, NULL, NULL, finding, sizeof finding) : r;
+}
+
+static int write_everything(struct week *w, int round)
+{
+	struct week_rolled rolled;
+	int r = week_audit_log(w, "root", "try", "because", NOW_MS);
+	return r == 0 ? week_roll(w, NOW_MS + (round + 1) * WEEK_MS, &rolled) : r;
+}
+
+static void any_statement_may_fail(void **state)
+{
+	(void) state;
+	struct week *w = a_lived_week();
+	struct week_rolled rolled;
+	assert_int_equal(week_roll(w, NOW_MS + WEEK_MS, &rolled), 0);
+	bool fired = true;
+	for (int n = 1; fired; n++) {
+		fault_arm(FAULT_STORE_STEP, n, n & 1);
+		int r = ask_everything(w);
+		fired = fault_disarm(FAULT_STORE_STEP);
+		if ((r != 0) != fired)
+			fail_msg("fault %d: %d %s", n, r, err_text());
+		assert_true(r <= 0);
+		err_clear();
+	}
+	static const enum fault_kind kinds[] = { FAULT_STORE_STEP, FAULT_STORE_COMMIT, FAULT_GATE };
+	int round = 1;
+	for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+		fired = true;
+		for (int n = 1; fired; n++) {
+			fault_arm(kinds[k], n, n & 1);
+			int r = write_everything(w, round);
+			fired = fault_disarm(kinds[k]);
+			if (!fired)
+				assert_int_equal(r, 0);
+			(void) week_close(w);
+			w = books_open(STORE_WRITE);
+			round = (int) ((clk_week_start_ms(week_current(w)) - clk_week_start_ms(clk_iso_week(NOW_MS))) / WEEK_MS);
+			check_lived_week_rolled(w);
+			err_clear();
+		}
+	}
+	assert_true(round >= 4);
+	assert_int_equal(books_audit(w, true), 0);
+	(void) week_close(w);
+}
+#endif
+
 /* Bets and deposits go on at full load in two processes while the week turns four times. */
 static int live(int out, int nth)
 {
@@ -553,6 +652,9 @@ int main(void)
 		CASE(years_edges_and_long_absence),
 		CASE(a_roll_killed_at_any_step),
 		CASE(a_roll_that_fails_costs_nothing),
+#ifdef TAP_FAULTS
+		CASE(any_statement_may_fail),
+#endif
 		CASE(a_week_turns_under_full_load),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
