@@ -5,8 +5,9 @@
  *   each bet carried over, in key order || first_row || last_row). A file's first commit follows
  *   SHA-256(book.chain_start || year || week || opened_at).
  * Bytes of a row: id, user, amount, balance_after, ref_type's number, then the reference, then prev, at. A bet's reference is
- *   its t0 << 31 | low, with user and at all that its id says; an external one is its length and its bytes. A BET row is followed by the bytes of its bet, and a user's first
- *   row of the file by wallet, created_at, opened_version. Every integer is 8 bytes, big-endian.
+ *   t0 << 31 | low, which with the row's user and the bet itself is all that its id says; an external one is its length and its
+ *   bytes. A BET row is followed by the bytes of its bet, and a user's first row of the file by wallet, created_at,
+ *   opened_version. Every integer is 8 bytes, big-endian.
  * Bytes of a bet: t0, low, user, stake, rate, rate_min, placed_at, signed_at, nonce. */
 #ifndef TAP_LEDGER_IMPL_H
 #define TAP_LEDGER_IMPL_H
