@@ -206,7 +206,9 @@ static bool count_rows(void *u, const struct entry *e)
 	return true;
 }
 
-static void compare(struct week *w)
+enum { ROWS_WALKED = 200 }; /* of each user, between; at the end all */
+
+static void compare(struct week *w, size_t walk)
 {
 	struct store *db = books_begin(w);
 	for (int64_t user = 1; user <= USERS; user++) {
@@ -223,9 +225,10 @@ static void compare(struct week *w)
 		assert_int_equal(a.open_bets, u->open_bets);
 		assert_int_equal(a.open_stake.micros, u->open_stake);
 		assert_int_equal(a.suspended, u->suspended);
-		assert_int_equal(ledger_list(db, &(struct ledger_query){ .user = user, .to_ms = INT64_MAX, .limit = SIZE_MAX },
+		assert_int_equal(ledger_list(db, &(struct ledger_query){ .user = user, .to_ms = INT64_MAX, .limit = walk },
 				count_rows, &rows, &more), 0);
-		assert_int_equal(rows, u->rows);
+		assert_int_equal(rows, (size_t) u->rows < walk ? u->rows : (int64_t) walk);
+		assert_int_equal(more, (size_t) u->rows > walk);
 	}
 	for (int i = -10; i < 14; i++) {
 		int64_t t0_s = now.next_t0_s + COLUMN_S * i;
@@ -287,7 +290,7 @@ static void the_book_and_the_model_agree(void **state)
 	while (done < until) {
 		one_transaction(w);
 		if (++transactions % 50 == 0) {
-			compare(w);
+			compare(w, ROWS_WALKED);
 			(void) week_close(w);
 			w = books_open(STORE_WRITE);
 			(void) store_checkpointer(week_store(w));
@@ -298,7 +301,7 @@ static void the_book_and_the_model_agree(void **state)
 			audited = done;
 		}
 	}
-	compare(w);
+	compare(w, SIZE_MAX);
 	assert_int_equal(books_audit(w, true), 0);
 	assert_true(now.bets_total > until / 50);
 	(void) week_close(w);
