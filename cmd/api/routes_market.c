@@ -1,5 +1,6 @@
 /* GET /grid, GET /columns/{t0}, GET /prices, the public GET /health: open to all. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "api.h"
 #include "book.h"
@@ -83,6 +84,18 @@ static int may_come(struct worker *w, struct store *db, int64_t t0_s, int64_t no
 	return 0;
 }
 
+/* Its evidence stands, but not all of its bets are decided by it: for all who ask it is open until then. */
+static int still_open(const struct column *c, struct open_column *open, bool *ret_open)
+{
+	static const struct hash zeros;
+	open->anchor = c->anchor;
+	open->has_anchor = c->has_anchor;
+	open->prev_digest = c->prev_digest;
+	open->has_prev = memcmp(&c->prev_digest, &zeros, sizeof zeros) != 0;
+	*ret_open = true;
+	return BOOK_E_ABSENT;
+}
+
 /* 0: recorded; BOOK_E_ABSENT: it is open when *ret_open. */
 static int read_column(struct worker *w, int64_t t0_s, struct column *ret, struct open_column *open, bool *ret_open)
 {
@@ -94,7 +107,9 @@ static int read_column(struct worker *w, int64_t t0_s, struct column *ret, struc
 		return r;
 	r = book_column(db, t0_s, ret);
 	*ret_open = false;
-	if (r == BOOK_E_ABSENT && t0_s <= now_s) {
+	if (r == 0 && ret->settling)
+		r = still_open(ret, open, ret_open);
+	else if (r == BOOK_E_ABSENT && t0_s <= now_s) {
 		int e = may_come(w, db, t0_s, now_s, ret_open);
 		if (e == 0 && *ret_open) {
 			e = book_column(db, t0_s - w->api->rules.column_s, &prev);
@@ -136,7 +151,8 @@ static void column(struct worker *w, struct httpd_req *req, void *arg)
 	if (r == 0) {
 		show_column(&out, NULL, &c);
 	} else {
-		find_anchor(w->bus, t0_s, &open);
+		if (!open.has_anchor)
+			find_anchor(w->bus, t0_s, &open);
 		show_open_column(&out, t0_s, open.has_anchor ? &open.anchor : NULL, open.has_prev ? &open.prev_digest : NULL);
 	}
 	httpd_reply_json(req, 200, &body);

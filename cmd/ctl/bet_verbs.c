@@ -25,6 +25,7 @@ static void show_column(struct out *o, const struct column *c)
 	out_group(o, "column");
 	out_int(o, "t0", c->t0_s);
 	out_text(o, "status", c->status == COLUMN_VOID ? "void" : "settled");
+	out_text(o, "settlement", c->settling ? "going on" : "done");
 	out_int(o, "ticks", c->n_ticks);
 	if (c->has_anchor) {
 		out_int(o, "anchor_t", c->anchor.t_ms);

@@ -97,18 +97,26 @@ static struct path path_of(struct resolver *r, int64_t t0_s, size_t n_recorded)
 	return path_cut(r->all, n, t0_s, r->s->column_s, r->s->max_tick_gap_ms);
 }
 
-static void count_column(struct resolver *r, const struct settle_result *result, bool read)
+static void count_bets(struct resolver *r, const struct settle_result *result)
 {
 	struct resolver_stats *st = &r->stats;
 	(void) pthread_mutex_lock(&r->lock);
-	st->columns_settled += result->column.status == COLUMN_SETTLED;
-	st->columns_void += result->column.status == COLUMN_VOID;
-	st->columns_unread += !read;
 	st->won += (uint64_t) result->won;
 	st->lost += (uint64_t) result->lost;
 	st->refunded += (uint64_t) result->refunded;
 	if (!money_add(&st->stakes, st->stakes, result->stakes) || !money_add(&st->paid, st->paid, result->paid))
 		st->stakes = st->paid = money_of(0); /* a counter starts anew */
+	(void) pthread_mutex_unlock(&r->lock);
+}
+
+static void count_column(struct resolver *r, const struct settle_result *result, bool read)
+{
+	struct resolver_stats *st = &r->stats;
+	count_bets(r, result);
+	(void) pthread_mutex_lock(&r->lock);
+	st->columns_settled += result->column.status == COLUMN_SETTLED;
+	st->columns_void += result->column.status == COLUMN_VOID;
+	st->columns_unread += !read;
 	if (result->column.t0_s > st->last_t0_s)
 		st->last_t0_s = result->column.t0_s;
 	st->disk_full = false;
@@ -145,20 +153,37 @@ static int on_full_disk(struct resolver *r, int64_t *ret_wait_ms)
 	return RESOLVER_WAITING;
 }
 
-static int decide(struct resolver *r, int64_t t0_s, int64_t now_ms, int64_t *ret_wait_ms)
+/* What was begun before, perhaps by a predecessor that died, is ended by the recorded evidence; else by what is known now. */
+static int settle(struct resolver *r, int64_t t0_s, int64_t now_ms, struct settle_result *ret, bool *ret_read,
+		int64_t *ret_wait_ms)
 {
 	size_t n;
-	bool read;
-	if (read_history(r, t0_s, now_ms, &n, &read, ret_wait_ms) != 0)
-		return RESOLVER_WAITING;
+	int x = SETTLE_E_NOT_BEGUN;
+	*ret_read = true;
+	if (t0_s < r->due.next_s)
+		x = settle_go_on(r->book, r->s, t0_s, now_ms, ret, tell, r);
+	if (x != SETTLE_E_NOT_BEGUN)
+		return err_trace(x);
+	if (read_history(r, t0_s, now_ms, &n, ret_read, ret_wait_ms) != 0)
+		return SETTLE_E_NOT_BEGUN;
 	struct path path = path_of(r, t0_s, n);
+	return err_trace(settle_column(r->book, r->s, &path, now_ms, ret, tell, r));
+}
+
+static int decide(struct resolver *r, int64_t t0_s, int64_t now_ms, int64_t *ret_wait_ms)
+{
+	bool read;
 	struct settle_result result;
 	int64_t begun_ms = clk_mono_ms();
-	int x = settle_column(r->book, r->s, &path, now_ms, &result, tell, r);
+	int x = settle(r, t0_s, now_ms, &result, &read, ret_wait_ms);
 	if (x < 0)
-		return err_trace(x);
-	if (x == SETTLE_E_FULL)
+		return x;
+	if (x == SETTLE_E_NOT_BEGUN)
+		return RESOLVER_WAITING;
+	if (x == SETTLE_E_FULL) {
+		count_bets(r, &result);
 		return on_full_disk(r, ret_wait_ms);
+	}
 	r->disk_was_full = false;
 	if (x == 0) {
 		count_column(r, &result, read);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "book.h"
 #include "err.h"
@@ -23,6 +24,8 @@ static bool gather_bet(void *u, const struct bet *b, int64_t row)
 {
 	struct gathered *g = u;
 	(void) row;
+	if (b->state == BET_CONFIRMED)
+		return true; /* its column is being settled */
 	if (g->n == RETELL_BETS_MAX)
 		return false; /* the rest ask by themselves */
 	g->bets[g->n++] = *b;
@@ -58,24 +61,36 @@ static size_t keep_last_of_each_user(struct bet *bets, size_t n)
 	return kept;
 }
 
-static bool note_time(void *u, const struct entry *e)
+static bool note_entry(void *u, const struct entry *e)
 {
-	*(int64_t *) u = e->at_ms;
+	*(struct entry *) u = *e;
 	return true;
+}
+
+/* The decision's own row may be later than its column: settlement went on after a stop. */
+static bool is_of(const struct entry *e, const struct bet *b)
+{
+	struct bet_key key = { .placed_ms = b->placed_ms, .t0_s = b->cell.t0_s, .low_cents = b->cell.low_cents, .user = b->user };
+	struct ulid id;
+	char text[ULID_TEXT_SIZE];
+	if ((e->ref_type != LEDGER_PAYOUT && e->ref_type != LEDGER_REFUND) || !bet_id(&id, &key))
+		return false;
+	ulid_format(text, &id);
+	return strcmp(e->ref_id, text) == 0;
 }
 
 /* 0: the decision is the account's newest event; 1: something came after it; <0. */
 static int is_newest(struct store *db, const struct bet *b, struct account *ret)
 {
 	const struct ledger_query q = { .user = b->user, .to_ms = INT64_MAX, .limit = 1 };
-	int64_t newest_ms = 0;
+	struct entry newest = { .at_ms = 0 };
 	bool more;
 	int r = ledger_account_by_id(db, b->user, ret);
 	if (r == 0)
-		r = ledger_list(db, &q, note_time, &newest_ms, &more);
+		r = ledger_list(db, &q, note_entry, &newest, &more);
 	if (r != 0)
 		return r < 0 ? err_trace(r) : 1;
-	return newest_ms > b->resolved_ms;
+	return newest.at_ms > b->resolved_ms && !is_of(&newest, b);
 }
 
 /* From the book, in one snapshot: the decisions that may not have been told. */

@@ -201,7 +201,7 @@ int book_decide_bet(struct store *db, const struct bet *bet, int64_t ledger_row,
 	return store_changes(db) == 1 ? 0 : BOOK_E_ABSENT;
 }
 
-/* Moves the mark below which no bet is open: where the next column that holds bets and is not recorded begins, minus one. */
+/* Moves the mark below which no bet is open: where the next column with bets to decide begins, minus one. */
 static int move_mark(struct store *db, int64_t t0_s)
 {
 	int64_t open_s = t0_s;
@@ -211,6 +211,45 @@ static int move_mark(struct store *db, int64_t t0_s)
 	struct stmt *st = store_stmt(db, "UPDATE book SET settled_until = max(settled_until, ?1) WHERE id = 1");
 	stmt_int(st, 1, r == 0 ? open_s - 1 : t0_s);
 	return ledger_must(stmt_run(st), "mark");
+}
+
+int book_settling(struct store *db, int64_t t0_s, struct settling *ret)
+{
+	struct stmt *st = store_stmt(db, "SELECT after_low, after_user, open_bets FROM settling WHERE t0 = ?1");
+	stmt_int(st, 1, t0_s);
+	int r = stmt_step(st);
+	if (r <= 0)
+		return r < 0 ? err_trace(r) : BOOK_E_ABSENT;
+	*ret = (struct settling){ .t0_s = t0_s, .after_low = stmt_col_int(st, 0), .after_user = stmt_col_int(st, 1),
+		.open_bets = stmt_col_int(st, 2) };
+	stmt_reset(st);
+	return 0;
+}
+
+static int end_settling(struct store *db, int64_t t0_s)
+{
+	struct stmt *st = store_stmt(db, "DELETE FROM settling WHERE t0 = ?1");
+	stmt_int(st, 1, t0_s);
+	int r = ledger_must(stmt_run(st), "settled");
+	return r < 0 ? err_trace(r) : err_trace(move_mark(db, t0_s));
+}
+
+int book_put_settling(struct store *db, const struct settling *s)
+{
+	struct settling there;
+	if (s->open_bets == 0)
+		return end_settling(db, s->t0_s);
+	int r = book_settling(db, s->t0_s, &there);
+	if (r < 0)
+		return err_trace(r);
+	struct stmt *st = r == 0 ?
+			store_stmt(db, "UPDATE settling SET after_low = ?2, after_user = ?3, open_bets = ?4 WHERE t0 = ?1") :
+			store_stmt(db, "INSERT INTO settling(t0, after_low, after_user, open_bets) VALUES (?1, ?2, ?3, ?4)");
+	stmt_int(st, 1, s->t0_s);
+	stmt_int(st, 2, s->after_low);
+	stmt_int(st, 3, s->after_user);
+	stmt_int(st, 4, s->open_bets);
+	return ledger_must(stmt_run(st), "settling");
 }
 
 int book_insert_column(struct store *db, const struct column *c, const void *evidence, size_t n)

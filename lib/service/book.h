@@ -1,7 +1,8 @@
 /* book.h - rows of bets and columns. Service floor, on store. (t0, low, user) is a bet's key and the order in which bets lie,
  * so that a column is one range and no index in random order is written on the hot path.
- * Always true at every commit: every bet has exactly one BET row, and once its column is decided exactly one PAYOUT (won), one
- *   REFUND (void) or none (lost); a decided bet or column never changes again (triggers refuse).
+ * Always true at every commit: every bet has exactly one BET row, and once it is decided exactly one PAYOUT (won), one REFUND
+ *   (void) or none (lost); a decided bet or a recorded column never changes again (triggers refuse). A recorded column's bets are
+ *   decided, but for those that its `settling` row counts, which lie after the key it names; no bet joins a recorded column.
  * Units, thread, results: as ledger.h. All calls need an open transaction. */
 #ifndef TAP_BOOK_H
 #define TAP_BOOK_H
@@ -42,6 +43,8 @@ typedef bool bet_cb(void *u, const struct bet *b, int64_t row);
 MUST_CHECK int book_bets(struct store *db, const struct bet_query *q, bet_cb *cb, void *u, bool *ret_more);
 /* Every bet that is open, in key order: for exposure and nonces at start. */
 MUST_CHECK int book_open_bets(struct store *db, int64_t row_cents, bet_cb *cb, void *u);
+/* How many bets of the column are open. */
+MUST_CHECK int book_count_open(struct store *db, int64_t t0_s, int64_t *ret);
 /* The open bets of one column after (after_low, after_user), in key order, at most limit. */
 MUST_CHECK int book_column_bets(struct store *db, int64_t t0_s, int64_t row_cents, int64_t after_low, int64_t after_user,
 		size_t limit, bet_cb *cb, void *u);
@@ -60,23 +63,32 @@ struct column {
 	int64_t low_cents, high_cents; /* meaningful when n_ticks > 0 */
 	int64_t n_ticks;               /* anchor included */
 	struct hash digest, prev_digest;
-	int64_t settled_ms;
-	int64_t bets;                  /* decided by it */
+	int64_t settled_ms;            /* when its settlement began */
+	int64_t bets;                  /* decided by it, or to be */
+	bool settling;                 /* bets of it are still to be decided, by this very evidence */
+	bool carried;                  /* recorded in an earlier week: what of its bets was decided there lies there */
 };
 /* evidence: path_encode's bytes. EXISTS: decided already. */
 MUST_CHECK int book_put_column(struct store *db, const struct column *c, const void *evidence, size_t n);
 MUST_CHECK int book_column(struct store *db, int64_t t0_s, struct column *ret); /* ABSENT */
+/* How far the settlement of a column has come: its bets after (after_low, after_user) are open. */
+struct settling {
+	int64_t t0_s, after_low, after_user, open_bets;
+};
+MUST_CHECK int book_settling(struct store *db, int64_t t0_s, struct settling *ret); /* ABSENT: not begun, or done */
+/* Before book_put_column when bets are left to be decided; later, to go on; with open_bets 0: done. */
+MUST_CHECK int book_put_settling(struct store *db, const struct settling *s);
 /* The evidence's ticks, anchor first, into ticks[max]. */
 MUST_CHECK int book_evidence(struct store *db, int64_t t0_s, struct tick *ticks, size_t max, size_t *ret_n);
 MUST_CHECK int book_last_column(struct store *db, int64_t *ret_t0_s);            /* ABSENT: none recorded */
-/* Oldest column start <= until_s with open bets: ABSENT when none. */
+/* Oldest column start <= until_s whose bets are not all decided: ABSENT when none. */
 MUST_CHECK int book_oldest_open(struct store *db, int64_t until_s, int64_t *ret_t0_s);
 typedef bool column_cb(void *u, const struct column *c);
 MUST_CHECK int book_columns(struct store *db, int64_t from_s, int64_t to_s, column_cb *cb, void *u); /* rising */
 
 /* Every rule of the header above, and bets against ledger rows: 0 and the counts, or 1 with the finding. */
 struct book_audit {
-	int64_t bets, open_bets, columns;
+	int64_t bets, open_bets, columns, settling;
 	char finding[256];
 };
 MUST_CHECK int book_audit(struct store *db, struct book_audit *ret);

@@ -81,9 +81,12 @@ static int check_state(struct auditor *a, const struct stored_bet *b)
 	int r = find_column(a, b->bet.cell.t0_s);
 	if (r < 0)
 		return err_trace(r);
-	if (a->has_column == (state == BET_CONFIRMED))
-		return bet_found(a, b, a->has_column ? "open in a recorded column" : "decided without a recorded column");
-	if (a->has_column && (a->column.status == COLUMN_VOID) != (state == BET_VOID))
+	bool open = state == BET_CONFIRMED;
+	if (!a->has_column && !open)
+		return bet_found(a, b, "decided without a recorded column");
+	if (a->has_column && open && !a->column.settling)
+		return bet_found(a, b, "open in a settled column");
+	if (!open && (a->column.status == COLUMN_VOID) != (state == BET_VOID))
 		return bet_found(a, b, "decided otherwise than its column");
 	if ((b->pay_row != 0) != (state == BET_WON || state == BET_VOID))
 		return bet_found(a, b, "a PAYOUT or REFUND row too many or too few");
@@ -195,7 +198,7 @@ static int check_column(struct auditor *a, const struct column *c, const struct 
 	if (before && memcmp(&c->prev_digest, &zeros, sizeof zeros) != 0 &&
 			memcmp(&c->prev_digest, &before->digest, sizeof zeros) != 0)
 		return found(a, "column %" PRId64 ": prev_digest is not the digest before it", c->t0_s);
-	return c->settled_ms >= a->page.opened_ms ? count_bets(a, c) : 0;
+	return c->carried ? 0 : count_bets(a, c);
 }
 
 struct column_walk {
@@ -221,6 +224,28 @@ static int check_columns(struct auditor *a)
 	return r < 0 ? err_trace(r) : w.r;
 }
 
+/* The bets that a column's settlement has still to decide are all there, and all after its mark. */
+static int check_settling(struct auditor *a)
+{
+	struct stmt *st = store_stmt(a->db, "SELECT s.t0, s.open_bets, EXISTS(SELECT 1 FROM columns c WHERE c.t0 = s.t0),"
+			" (SELECT count(*) FROM bets b WHERE b.t0 = s.t0 AND b.status = 1),"
+			" (SELECT count(*) FROM bets b WHERE b.t0 = s.t0 AND (b.low, b.user) > (s.after_low, s.after_user))"
+			" FROM settling s ORDER BY s.t0");
+	int r;
+	while ((r = stmt_step(st)) == STMT_ROW) {
+		int64_t t0_s = stmt_col_int(st, 0), open = stmt_col_int(st, 1);
+		bool recorded = stmt_col_int(st, 2) != 0, counted = stmt_col_int(st, 3) == open && stmt_col_int(st, 4) == open;
+		a->ret->settling++;
+		if (recorded && counted)
+			continue;
+		stmt_reset(st);
+		if (!recorded)
+			return found(a, "column %" PRId64 " is being settled, but not recorded", t0_s);
+		return found(a, "column %" PRId64 ": its open bets are not the %" PRId64 " that settlement has to decide", t0_s, open);
+	}
+	return err_trace(r);
+}
+
 int book_audit(struct store *db, struct book_audit *ret)
 {
 	*ret = (struct book_audit){ 0 };
@@ -237,6 +262,8 @@ int book_audit(struct store *db, struct book_audit *ret)
 		r = check_counts(&a);
 	if (r == 0)
 		r = check_columns(&a);
+	if (r == 0)
+		r = check_settling(&a);
 	free(a.ticks);
 	return r == -EBADMSG ? found(&a, "%s", err_text()) : err_trace(r);
 }

@@ -88,6 +88,18 @@ int book_open_bets(struct store *db, int64_t row_cents, bet_cb *cb, void *u)
 	return err_trace(hand_out(st, row_cents, SIZE_MAX, cb, u));
 }
 
+int book_count_open(struct store *db, int64_t t0_s, int64_t *ret)
+{
+	struct stmt *st = store_stmt(db, "SELECT count(*) FROM bets WHERE t0 = ?1 AND status = 1");
+	stmt_int(st, 1, t0_s);
+	int r = stmt_step(st);
+	if (r < 0)
+		return err_trace(r);
+	*ret = stmt_col_int(st, 0);
+	stmt_reset(st);
+	return 0;
+}
+
 int book_column_bets(struct store *db, int64_t t0_s, int64_t row_cents, int64_t after_low, int64_t after_user, size_t limit,
 		bet_cb *cb, void *u)
 {
@@ -115,7 +127,9 @@ static bool copy_hash(struct stmt *st, int col, struct hash *ret)
 	return n == HASH_SIZE;
 }
 
-#define COLUMN_COLUMNS "t0, status, anchor_t, anchor_p, path_low, path_high, ticks, digest, prev_digest, settled_at, bets"
+#define COLUMN_COLUMNS "t0, status, anchor_t, anchor_p, path_low, path_high, ticks, digest, prev_digest, settled_at, bets," \
+		" EXISTS(SELECT 1 FROM settling s WHERE s.t0 = columns.t0)," \
+		" settled_at < (SELECT opened_at FROM book WHERE id = 1)"
 
 static int read_column(struct stmt *st, struct column *ret)
 {
@@ -123,7 +137,8 @@ static int read_column(struct stmt *st, struct column *ret)
 		.t0_s = stmt_col_int(st, 0), .status = (enum column_status) stmt_col_int(st, 1),
 		.has_anchor = !stmt_col_null(st, 2), .anchor = { stmt_col_int(st, 2), stmt_col_int(st, 3) },
 		.low_cents = stmt_col_int(st, 4), .high_cents = stmt_col_int(st, 5), .n_ticks = stmt_col_int(st, 6),
-		.settled_ms = stmt_col_int(st, 9), .bets = stmt_col_int(st, 10),
+		.settled_ms = stmt_col_int(st, 9), .bets = stmt_col_int(st, 10), .settling = stmt_col_int(st, 11) != 0,
+		.carried = stmt_col_int(st, 12) != 0,
 	};
 	if (copy_hash(st, 7, &ret->digest) && copy_hash(st, 8, &ret->prev_digest))
 		return 0;
@@ -184,7 +199,7 @@ int book_last_column(struct store *db, int64_t *ret_t0_s)
 	return 0;
 }
 
-/* Steps from column to column that holds bets, from the mark on, past those that are recorded. */
+/* Steps from column to column that holds bets, from the mark on, past those that are settled. */
 int book_oldest_open(struct store *db, int64_t until_s, int64_t *ret_t0_s)
 {
 	struct book_page page;
@@ -193,7 +208,8 @@ int book_oldest_open(struct store *db, int64_t until_s, int64_t *ret_t0_s)
 		return err_trace(r);
 	int64_t after = page.settled_until_s;
 	for (;;) {
-		struct stmt *st = store_stmt(db, "SELECT b.t0, EXISTS(SELECT 1 FROM columns c WHERE c.t0 = b.t0) FROM bets b"
+		struct stmt *st = store_stmt(db, "SELECT b.t0, EXISTS(SELECT 1 FROM columns c WHERE c.t0 = b.t0)"
+				" AND NOT EXISTS(SELECT 1 FROM settling s WHERE s.t0 = b.t0) FROM bets b"
 				" WHERE b.t0 > ?1 AND b.t0 <= ?2 ORDER BY b.t0 LIMIT 1");
 		stmt_int(st, 1, after);
 		stmt_int(st, 2, until_s);
@@ -201,9 +217,9 @@ int book_oldest_open(struct store *db, int64_t until_s, int64_t *ret_t0_s)
 		if (r <= 0)
 			return r < 0 ? err_trace(r) : BOOK_E_ABSENT;
 		after = stmt_col_int(st, 0);
-		bool recorded = stmt_col_int(st, 1) != 0;
+		bool settled = stmt_col_int(st, 1) != 0;
 		stmt_reset(st);
-		if (!recorded) {
+		if (!settled) {
 			*ret_t0_s = after;
 			return 0;
 		}

@@ -208,7 +208,7 @@ static int forget_decided(struct intake *in)
 		return r;
 	for (size_t i = 0; i < n && r >= 0; i++) {
 		r = book_column(db, t0[i], &c);
-		if (r == 0)
+		if (r == 0 && !c.settling)
 			exposure_drop_column(in->exposure, t0[i]);
 	}
 	week_rollback(in->week);

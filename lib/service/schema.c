@@ -137,6 +137,25 @@ static const char week_3_down[] = LEDGER_TABLE("ANY NOT NULL"
 	" CHECK(typeof(ref_id) = iif(ref_type IN ('BET', 'PAYOUT', 'REFUND'), 'integer', 'text'))")
 	LEDGER_BETS("bet_row", BET_CELL) LEDGER_BETS("pay_row", BET_CELL) LEDGER_DONE;
 
+/* settling   a column that is recorded, with bets of it still to decide: open_bets of them, after the key (after_low, after_user)
+ * A file with such a column cannot go down: without the mark its open bets would be forgotten. */
+static const char week_4_up[] =
+	"CREATE TABLE settling("
+	" t0 INTEGER PRIMARY KEY, after_low INTEGER NOT NULL, after_user INTEGER NOT NULL,"
+	" open_bets INTEGER NOT NULL CHECK(open_bets > 0)) STRICT;"
+	"CREATE TRIGGER settling_begins BEFORE INSERT ON settling WHEN EXISTS(SELECT 1 FROM columns WHERE t0 = NEW.t0) BEGIN"
+	" SELECT RAISE(ABORT, 'a column is settled once'); END;"
+	"CREATE TRIGGER settling_goes_on BEFORE UPDATE ON settling WHEN NEW.t0 <> OLD.t0 OR NEW.open_bets >= OLD.open_bets"
+	" OR (NEW.after_low, NEW.after_user) <= (OLD.after_low, OLD.after_user) BEGIN"
+	" SELECT RAISE(ABORT, 'settlement only goes on'); END;"
+	"CREATE TRIGGER settling_ends BEFORE DELETE ON settling WHEN EXISTS(SELECT 1 FROM bets WHERE t0 = OLD.t0"
+	" AND (low, user) > (OLD.after_low, OLD.after_user) AND status = 1) BEGIN"
+	" SELECT RAISE(ABORT, 'the column has open bets'); END;";
+
+static const char week_4_down[] =
+	"INSERT INTO settling(t0, after_low, after_user, open_bets) SELECT -t0, 0, 0, 0 FROM settling;"
+	"DROP TABLE settling;";
+
 /* weeks     every week's file in the order of their opening; the greatest id is the current one
  * audit     what operators changed: each row's hash covers the one before */
 static const char meta_1_up[] =
@@ -154,6 +173,6 @@ static const char meta_1_down[] = "DROP TABLE audit; DROP TABLE weeks;";
 
 const struct store_schema schema_week = { 0x54415057 /* TAPW */,
 	(const struct store_migration[]){ { 1, week_1_up, week_1_down }, { 2, week_2_up, week_2_down },
-		{ 3, week_3_up, week_3_down }, { 0, NULL, NULL } } };
+		{ 3, week_3_up, week_3_down }, { 4, week_4_up, week_4_down }, { 0, NULL, NULL } } };
 const struct store_schema schema_meta = { 0x5441504d /* TAPM */,
 	(const struct store_migration[]){ { 1, meta_1_up, meta_1_down }, { 0, NULL, NULL } } };

@@ -78,6 +78,7 @@ struct bet_check {
 	struct verdict *v;
 	const struct path *path;
 	int64_t bets;
+	bool settling;
 };
 
 static bool compare_bet(void *u, const struct bet *b, int64_t row)
@@ -87,6 +88,8 @@ static bool compare_bet(void *u, const struct bet *b, int64_t row)
 	struct money payout;
 	(void) row;
 	check->bets++;
+	if (check->settling && b->state == BET_CONFIRMED)
+		return true; /* its turn comes */
 	enum outcome outcome = outcome_of(check->path, &b->cell);
 	if (b->state != states[outcome])
 		differ(check->v, "user %lld's bet on %lld: recorded %s, computed %s", (long long) b->user,
@@ -100,9 +103,9 @@ static bool compare_bet(void *u, const struct bet *b, int64_t row)
 static int compare_bets(struct store *db, const struct settings *s, struct verdict *v, const struct column *c,
 		const struct path *path)
 {
-	struct bet_check check = { .v = v, .path = path };
+	struct bet_check check = { .v = v, .path = path, .settling = c->settling };
 	int r = book_column_all(db, c->t0_s, s->row_cents, compare_bet, &check);
-	if (r == 0 && !v->differs)
+	if (r == 0 && !v->differs && !c->carried)
 		compare_int(v, "bets", c->bets, check.bets);
 	return err_trace(r);
 }

@@ -270,13 +270,34 @@ static void bind_row(struct stmt *from, struct stmt *to, int columns)
 	}
 }
 
+/* A column in the middle of its settlement goes on in the new file: how far it has come. */
+static int bring_settling(struct roll *r)
+{
+	int got = ledger_must(stmt_run(store_stmt(r->to, "DELETE FROM settling")), "carried settlement");
+	if (got < 0)
+		return err_trace(got);
+	struct stmt *st = store_stmt(r->from, "SELECT t0, after_low, after_user, open_bets FROM settling ORDER BY t0");
+	while ((got = stmt_step(st)) == STMT_ROW) {
+		struct stmt *to = store_stmt(r->to, "INSERT INTO settling(t0, after_low, after_user, open_bets)"
+				" VALUES (?1, ?2, ?3, ?4)");
+		bind_row(st, to, 4);
+		got = ledger_must(stmt_run(to), "carried settlement");
+		if (got < 0) {
+			stmt_reset(st);
+			break;
+		}
+	}
+	return err_trace(got);
+}
+
 static int bring_columns(struct roll *r)
 {
 	int got = ledger_must(stmt_run(store_stmt(r->to, "DELETE FROM columns")), "carried columns");
 	if (got < 0)
 		return err_trace(got);
 	struct stmt *st = store_stmt(r->from, "SELECT t0, status, anchor_t, anchor_p, path_low, path_high, ticks, path, digest,"
-			" prev_digest, settled_at, bets FROM columns WHERE t0 > (SELECT max(t0) FROM columns) - ?1 ORDER BY t0");
+			" prev_digest, settled_at, bets FROM columns WHERE t0 > (SELECT max(t0) FROM columns) - ?1"
+			" OR t0 IN (SELECT t0 FROM settling) ORDER BY t0");
 	stmt_int(st, 1, COLUMNS_CARRIED_S);
 	while ((got = stmt_step(st)) == STMT_ROW) {
 		struct stmt *to = store_stmt(r->to, "INSERT INTO columns(t0, status, anchor_t, anchor_p, path_low, path_high,"
@@ -376,6 +397,8 @@ int roll_bring_all(struct roll *r, bool first)
 		got = bring_bets(r);
 	if (got == 0)
 		got = bring_columns(r);
+	if (got == 0)
+		got = bring_settling(r);
 	if (got == 0)
 		got = bring_refs(r, first);
 	if (got == 0)
