@@ -9,6 +9,7 @@
 #include "../support/api_world.h"
 #include "history.h"
 #include "ledger.h"
+#include "settle.h"
 #include "week.h"
 
 static int start(void **state)
@@ -229,6 +230,58 @@ static void columns_before_they_are_recorded(void **state)
 	}
 }
 
+/* Two bets in a column of a minute ago, the first of them decided. */
+static void begin_to_settle(struct week *week, const struct wallet *wallet, struct tick *ticks, int64_t t0)
+{
+	static const struct settle_slice one = { .bets = 1, .us = INT64_MAX };
+	struct settle_result got;
+	struct account a;
+	struct store *db;
+	int64_t row, low = WORLD_PRICE / 2000 * 2000;
+	assert_int_equal(week_begin(week, &db), 0);
+	assert_int_equal(ledger_account(db, wallet, &a), 0);
+	for (int i = 0; i < 2; i++) {
+		struct bet b = { .user = a.user, .cell = { t0, low + i * 2000, low + (i + 1) * 2000 }, .stake = money_of(WORLD_USD),
+			.rate = { WORLD_RATE }, .rate_min = { WORLD_RATE }, .placed_ms = t0 * 1000 - 12000, .signed_s = t0 - 12,
+			.state = BET_CONFIRMED };
+		assert_int_equal(ledger_stake(db, &b, &a, &row), 0);
+		assert_int_equal(book_put_bet(db, &b, row), 0);
+	}
+	assert_int_equal(week_commit(week), 0);
+	for (int i = 0; i < 51; i++)
+		ticks[i] = (struct tick){ t0 * 1000 - 100 + 100 * i, low + 5 };
+	struct path path = path_cut(ticks, 51, t0, 5, world.settings.max_tick_gap_ms);
+	assert_int_equal(settle_one_slice(week, &world.settings, &path, clk_now_ms(), &one, &got, NULL, NULL), SETTLE_E_MORE);
+}
+
+static void a_column_is_open_until_its_last_bet_is_decided(void **state)
+{
+	(void) state;
+	struct player p = player_new();
+	struct tick ticks[51];
+	struct settle_result got;
+	struct week *week;
+	char path[64];
+	int64_t t0 = clk_now_ms() / 5000 * 5 - 60;
+	(void) player_login(&p, false);
+	assert_int_equal(week_open(&week, world.dir, STORE_WRITE, clk_now_ms()), 0);
+	begin_to_settle(week, &p.wallet, ticks, t0);
+	(void) snprintf(path, sizeof path, "/api/v1/columns/%lld", (long long) t0);
+	struct answer *a = world_call("GET", path, NULL, NULL);
+	assert_int_equal(a->status, 200);
+	assert_string_equal(world_member(a, "status"), "open");
+	assert_int_equal(world_number(a, "anchor.0"), ticks[0].t_ms);
+	static const char *const unknown[] = { "path_low", "path_high", "ticks", "digest", "prev_digest" };
+	for (size_t i = 0; i < ARRAY_LEN(unknown); i++)
+		assert_string_equal(world_member(a, unknown[i]), "null");
+
+	assert_int_equal(settle_go_on(week, &world.settings, t0, clk_now_ms(), &got, NULL, NULL), 0);
+	(void) week_close(week);
+	a = world_call("GET", path, NULL, NULL);
+	assert_string_equal(world_member(a, "status"), "settled");
+	assert_int_equal(world_number(a, "ticks"), 51);
+}
+
 static void prices_are_the_ticks(void **state)
 {
 	(void) state;
@@ -290,6 +343,7 @@ int main(void)
 		cmocka_unit_test(columns_before_they_are_recorded),
 		cmocka_unit_test(prices_are_the_ticks),
 		cmocka_unit_test(health_names_its_four_checks),
+		cmocka_unit_test(a_column_is_open_until_its_last_bet_is_decided),
 	};
 	return cmocka_run_group_tests_name("api", tests, start, stop);
 }

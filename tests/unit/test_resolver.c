@@ -277,6 +277,35 @@ static void a_flush_in_mid_column_loses_nothing_that_was_published(void **state)
 	audits_pass(w->book);
 }
 
+/* Its predecessor died in the middle of a column, and Redis lost everything since: the column ends as it was begun. */
+static void a_column_that_was_begun_ends_by_its_evidence(void **state)
+{
+	static const struct settle_slice one = { .bets = 1, .us = INT64_MAX };
+	struct world *w = *state;
+	struct tick ticks[51];
+	struct settle_result got;
+	struct column c;
+	int64_t t0 = w->t0_s, resumed_ms = end_ms(t0) + 20000;
+	for (int i = 0; i < 3; i++)
+		place(w, t0, 9700000 + i * H);
+	for (int i = 0; i < 51; i++)
+		ticks[i] = (struct tick){ t0 * 1000 - 100 + 100 * i, P };
+	struct path path = path_cut(ticks, 51, t0, W, 3000);
+	assert_int_equal(settle_one_slice(w->book, &w->s, &path, end_ms(t0) + GRACE_MS, &one, &got, NULL, NULL), SETTLE_E_MORE);
+	redis_server_kill(&w->redis);
+	start_resolver(w, resumed_ms);
+	assert_int_equal(step(w, resumed_ms), RESOLVER_DECIDED);
+	assert_int_equal(column(w, t0, &c), 0);
+	assert_false(c.settling);
+	assert_int_equal(c.status, COLUMN_SETTLED);
+	assert_memory_equal(&c.digest, &got.column.digest, sizeof c.digest);
+	assert_int_equal(state_of(w, t0, 9700000), BET_WON);
+	assert_int_equal(state_of(w, t0, 9700000 + H), BET_LOST);
+	assert_int_equal(state_of(w, t0, 9700000 + 2 * H), BET_LOST);
+	assert_int_equal(step(w, resumed_ms), RESOLVER_WAITING); /* the next one has nothing but Redis to ask */
+	audits_pass(w->book);
+}
+
 static void without_redis_columns_wait_and_then_the_heard_ticks_decide(void **state)
 {
 	struct world *w = *state;
@@ -507,6 +536,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_column_is_decided_after_its_end_and_the_grace, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(gaps_and_a_missing_anchor_void, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_flush_in_mid_column_loses_nothing_that_was_published, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_column_that_was_begun_ends_by_its_evidence, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(without_redis_columns_wait_and_then_the_heard_ticks_decide, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_short_stop_is_caught_up_whole, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(of_a_long_stop_only_what_happened_is_recorded, set_up, tear_down),

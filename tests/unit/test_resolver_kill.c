@@ -24,7 +24,7 @@
 #include "week.h"
 
 #define RESOLVER "./bin/tap-trading-resolver"
-enum { W = 5, H = 2000, USERS = 40, COLUMNS = 150, BETS = 40, TICK_MS = 250, TICKS = (COLUMNS + 2) * W * 1000 / TICK_MS,
+enum { W = 5, H = 2000, USERS = 40, COLUMNS = 150, BETS = 40, BIG = 1600 /* more than a slice */, BIG_EACH = 25, TICK_MS = 250, TICKS = (COLUMNS + 2) * W * 1000 / TICK_MS,
 	LIVES_MAX = 400 };
 
 struct world {
@@ -70,11 +70,16 @@ static void open_accounts(struct world *w)
 	assert_int_equal(week_commit(w->book), 0);
 }
 
-static void place_bets(struct world *w, int64_t t0_s)
+static int bets_of(int column)
+{
+	return column % BIG_EACH == BIG_EACH / 2 ? BIG : BETS;
+}
+
+static void place_bets(struct world *w, int64_t t0_s, int bets)
 {
 	struct store *db = begin(w);
-	for (int i = 0; i < BETS; i++) {
-		int64_t low = 9680000 + H * (int64_t) dice(w, 20), row;
+	for (int i = 0; i < bets; i++) {
+		int64_t low = 9680000 + H * (bets == BIG ? (int64_t) i / USERS - 10 : (int64_t) dice(w, 20)), row;
 		struct bet b = { .user = w->users[i % USERS], .cell = { t0_s, low, low + H },
 			.stake = money_of(1000000 * (1 + dice(w, 5))), .rate = { 10100 + (int32_t) dice(w, 90000) },
 			.rate_min = { RATE_LEAST }, .placed_ms = t0_s * 1000 - 12000, .signed_s = t0_s - 12,
@@ -132,7 +137,7 @@ static int set_up(void **state)
 	assert_int_equal(week_open(&w->book, w->dir, STORE_WRITE, clk_now_ms()), 0);
 	open_accounts(w);
 	for (int c = 1; c < COLUMNS; c++)
-		place_bets(w, w->t0_s + c * W);
+		place_bets(w, w->t0_s + c * W, bets_of(c));
 	publish_ticks(w);
 	/* the first one is recorded, so that the others follow it */
 	struct settle_result first;
@@ -255,21 +260,36 @@ static void check_all(struct world *w)
 	}
 	const struct ledger_audit la = audits_pass_in(db);
 	week_rollback(w->book);
-	assert_int_equal(t.bets, (COLUMNS - 1) * BETS);
+	int64_t placed = 0;
+	for (int c = 1; c < COLUMNS; c++)
+		placed += bets_of(c);
+	assert_int_equal(t.bets, placed);
 	assert_true(t.won > 0 && t.lost > 0 && t.refunded > 0);
 	assert_int_equal(la.rows, USERS + t.bets + t.won + t.refunded);
+}
+
+static bool in_the_middle(struct world *w)
+{
+	int64_t last;
+	struct settling at;
+	struct store *db = begin(w);
+	bool is = book_last_column(db, &last) == 0 && book_settling(db, last, &at) == 0;
+	week_rollback(w->book);
+	return is;
 }
 
 static void killed_again_and_again_it_decides_each_bet_once(void **state)
 {
 	struct world *w = *state;
-	int lives = 0;
+	int lives = 0, mid = 0;
 	for (; recorded(w) < COLUMNS && lives < LIVES_MAX; lives++) {
 		pid_t pid = start(w);
 		redis_server_sleep_ms((int) dice(w, 100));
 		assert_int_equal(stop(pid, SIGKILL), -SIGKILL);
+		mid += in_the_middle(w);
 	}
-	print_message("%d lives\n", lives);
+	print_message("%d lives, %d of them ended in the middle of a column\n", lives, mid);
+	assert_true(mid > 0);
 	pid_t pid = start(w);
 	for (int i = 0; i < 1000 && recorded(w) < COLUMNS + 2; i++)
 		redis_server_sleep_ms(20);
