@@ -270,7 +270,8 @@ bool intake_alive(const struct intake *in, int64_t mono_ms)
 
 void intake_stats(struct intake *in, struct intake_stats *ret)
 {
-	*ret = (struct intake_stats){ .redis_up = atomic_load(&in->redis_up), .disk_full = atomic_load(&in->disk_full) || atomic_load(&in->disk_tight),
+	*ret = (struct intake_stats){ .redis_up = atomic_load(&in->redis_up),
+		.disk_full = atomic_load(&in->disk_full) || atomic_load(&in->disk_tight),
 		.last_commit_ms = atomic_load(&in->last_commit_ms), .confirmed = atomic_load(&in->confirmed),
 		.replayed = atomic_load(&in->replayed), .refused = atomic_load(&in->refused),
 		.queued = atomic_load(&in->inside) };
