@@ -81,11 +81,6 @@ int api_start(const struct settings *s)
 	return 0;
 }
 
-uint16_t api_port(void)
-{
-	return api.http ? httpd_port(api.http) : 0;
-}
-
 int api_turn(void)
 {
 	(void) clk_sleep_until_ms(clk_mono_ms() + 100);

@@ -20,7 +20,7 @@
 #include "ledger.h"
 #include "msg.h"
 #include "path.h"
-#include "redis_server.h"
+#include "../support/redis_server.h"
 #include "settle.h"
 #include "week.h"
 #include "withdraw.h"
@@ -324,7 +324,7 @@ static void a_column_is_verified_from_evidence_and_history(void **state)
 	assert_true(text_is(w, "verdict", "equal"));
 	assert_true(text_is(w, "history", "unreadable"));
 
-	redis_server_start(&redis, NULL);
+	assert_true(redis_server_start(&redis));
 	set_env(w, "TAP_REDIS", redis.address);
 	const struct bus_conf conf = { .address = redis.address, .user = "", .password = "", .timeout_ms = 1000 };
 	assert_int_equal(bus_open(&bus, &conf), 0);
