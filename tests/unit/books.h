@@ -123,7 +123,7 @@ static inline int books_decide(struct store *db, struct bet *b, enum outcome o, 
 		return -ERANGE;
 	b->resolved_ms = now_ms;
 	int r = ledger_settle(db, b, ret, &row);
-	return r == 0 ? book_decide_bet(db, b, row, now_ms) : r;
+	return r == 0 ? book_decide_bet(db, b, row) : r;
 }
 
 static inline int books_settle(struct store *db, const struct tick *ticks, size_t n, int64_t t0_s, int64_t now_ms,
