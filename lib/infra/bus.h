@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "attr.h"
 
@@ -29,6 +30,11 @@ struct bus_arg {
 	const char *p;
 	size_t n;
 };
+
+static inline struct bus_arg bus_arg_of(const char *text)
+{
+	return (struct bus_arg){ text, strlen(text) };
+}
 
 /* Never connects yet: 0, -ENOMEM, or -EINVAL for an address, user or password that is too long. */
 MUST_CHECK int bus_open(struct bus **ret, const struct bus_conf *conf);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "../support/folder.h"
 #include "book.h"
 #include "buf.h"
 #include "ledger.h"
@@ -37,9 +38,7 @@ static int books_set_up(void **state)
 static int books_tear_down(void **state)
 {
 	(void) state;
-	char cmd[128];
-	(void) snprintf(cmd, sizeof cmd, "rm -rf %s", books_dir);
-	return system(cmd);
+	return folder_remove(books_dir);
 }
 
 static inline struct week *books_open(enum store_mode mode)
