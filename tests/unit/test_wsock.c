@@ -218,6 +218,12 @@ static unsigned status_of(const char *head)
 	unsigned status = 0;
 	if (n >= 12)
 		(void) sscanf(answer, "HTTP/1.1 %u", &status);
+	if (status >= 400 && n > 100) { /* a problem is told like the api's */
+		static const char *const members[] = { "\"title\":\"", "\"status\":", "\"code\":\"", "\"detail\":\"",
+			"\"request_id\":\"" };
+		for (size_t i = 0; i < ARRAY_LEN(members); i++)
+			assert_non_null(strstr(answer, members[i]));
+	}
 	return status;
 }
 
