@@ -74,11 +74,8 @@ static void look(struct roller *r)
 /* False: it is to end. */
 static bool pause_a_little(struct roller *r)
 {
-	struct timespec until;
-	(void) clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += LOOK_MS * 1000000L;
-	until.tv_sec += until.tv_nsec / 1000000000L;
-	until.tv_nsec %= 1000000000L;
+	int64_t until_ms = clk_mono_ms() + LOOK_MS;
+	struct timespec until = { .tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000 };
 	(void) pthread_mutex_lock(&r->lock);
 	if (!r->stopping)
 		(void) pthread_cond_timedwait(&r->wake, &r->lock, &until);

@@ -129,18 +129,23 @@ static int audited_weeks(void)
 }
 
 /* The operator's command; its answer is in *out. */
-static int ctl(const char *line, char out[16384])
+static int ctl_with(const char *redis, const char *line, char out[16384])
 {
 	char cmd[1024];
-	(void) snprintf(cmd, sizeof cmd, "TAP_DATA_DIR=%s TAP_REDIS=unix:/nonexistent/r TAP_COLUMN_SECONDS=%d"
+	(void) snprintf(cmd, sizeof cmd, "TAP_DATA_DIR=%s TAP_REDIS=%s TAP_COLUMN_SECONDS=%d"
 			" TAP_API_OPS_LISTEN=127.0.0.1:1 TAP_RESOLVER_OPS_LISTEN=127.0.0.1:1 TAP_ARCHIVER_OPS_LISTEN=127.0.0.1:1"
-			" bin/tap-trading-ctl %s --json 2>/dev/null", world.dir, W, line);
+			" bin/tap-trading-ctl %s --json 2>/dev/null", world.dir, redis, W, line);
 	FILE *f = popen(cmd, "r");
 	assert_non_null(f);
 	size_t n = fread(out, 1, 16383, f);
 	out[n] = '\0';
 	int status = pclose(f);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static int ctl(const char *line, char out[16384])
+{
+	return ctl_with("unix:/nonexistent/r", line, out);
 }
 
 static void says(const char *line, int code, const char *want)
@@ -292,6 +297,18 @@ static void the_resolver_decides_what_is_open(const char *before)
 	assert_int_equal(world_number(a, "open_bets"), 0);
 }
 
+/* Of two players signed in, only the one. */
+static void a_suspension_ends_sessions(const struct player *bad, const struct player *good)
+{
+	char line[256];
+	static char out[16384];
+	(void) snprintf(line, sizeof line, "user suspend %s --reason fraud", bad->text);
+	assert_int_equal(ctl_with(world.redis.address, line, out), 0);
+	assert_non_null(strstr(out, "\"sessions_ended\":1"));
+	world_refused(world_call("GET", "/api/v1/me", bad->token, NULL), 401, "unauthorized");
+	assert_int_equal(world_call("GET", "/api/v1/me", good->token, NULL)->status, 200);
+}
+
 static void a_file_that_is_gone_is_named(void)
 {
 	char from[96], to[112], name[WEEK_NAME_SIZE], label[WEEK_LABEL_SIZE];
@@ -341,6 +358,7 @@ static void bets_go_on_over_the_end_of_a_week(void **state)
 	the_resolver_decides_what_is_open(before);
 	assert_string_equal(bet_status(before), "void");
 	assert_int_equal(audited_weeks(), 2);
+	a_suspension_ends_sessions(&players[0], &players[1]);
 	a_file_that_is_gone_is_named();
 	assert_int_equal(audited_weeks(), 2);
 }
