@@ -68,8 +68,6 @@ void board_reported(struct ws *w, const char *text, size_t n)
 	w->reported_feed = feed;
 	w->reported_betting = betting;
 	w->reported_mono_ms = clk_mono_ms();
-	if (!w->breaker.seen_tick)
-		breaker_adopt(&w->breaker, feed, w->reported_mono_ms);
 	show_status(w, w->reported_mono_ms);
 }
 

@@ -6,6 +6,7 @@
 #include "clk.h"
 #include "err.h"
 #include "intake_impl.h"
+#include "thread.h"
 
 enum { HOUSEKEEPING_MS = 1000, META_CHECKPOINT_MS = 60000, WEEK_ENDS_MS = 30000, COLUMNS_A_TURN = 64 };
 
@@ -300,7 +301,7 @@ void *intake_writer_run(void *u)
 		atomic_store(&in->writer_ms, clk_mono_ms());
 		(void) pthread_mutex_lock(&in->lock);
 		if (!in->at_writer.head && !in->jobs && !in->door_gone)
-			intake_wait(&in->writer_wake, &in->lock, IDLE_MS);
+			cond_wait_until(&in->writer_wake, &in->lock, clk_mono_ms() + IDLE_MS);
 		tap_list_take(&l, &in->at_writer, in->s->batch_max);
 		struct intake_job *jobs = take_jobs(in);
 		bool last = in->door_gone && !l.head && !jobs;

@@ -42,7 +42,7 @@ void week_file_name(char out[WEEK_NAME_SIZE], struct clk_week week);
  * with their ids, an OPENING row for each balance, the bets that are open, and the newest columns; then it is current.
  * Most of it is copied while others write; only the last difference is made up under the gate (pause_us). Any process may
  * call it, on a WRITE handle of its own, outside a transaction; two at once are harmless.
- * 0 rolled; WEEK_E_CURRENT: the file is this week's (or a later one's: the clock was set back); STORE_E_FULL + 10; <0. */
+ * 0 rolled; WEEK_E_CURRENT: the file is this week's (or a later one's: the clock was set back); WEEK_E_FULL: the disk is; <0. */
 enum { WEEK_E_CURRENT = 1, WEEK_E_FULL = 12 };
 struct week_rolled {
 	int64_t accounts, openings, open_bets, pause_us;

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "../support/folder.h"
 #include "../support/redis_server.h"
 #include "../unit/http_client.h"
 #include "bus.h"
@@ -121,12 +122,10 @@ static inline int world_start(const char *const *more)
 
 static inline int world_stop(void)
 {
-	char cmd[64];
 	int status = world_stop_api();
 	world.bus = bus_close(world.bus);
 	redis_server_stop(&world.redis);
-	(void) snprintf(cmd, sizeof cmd, "rm -rf %s", world.dir);
-	return status == 0 && system(cmd) == 0 ? 0 : -1;
+	return folder_remove(world.dir) == 0 && status == 0 ? 0 : -1;
 }
 
 /* --- asking --- */

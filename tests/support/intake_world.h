@@ -6,8 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "../support/audits.h"
+#include "../support/folder.h"
 #include "../support/redis_server.h"
 #include "clk.h"
 #include "fault.h"
@@ -81,18 +83,15 @@ static inline int start(void **state)
 
 static inline void remove_books(void)
 {
-	char cmd[128];
-	(void) snprintf(cmd, sizeof cmd, "rm -rf %s && mkdir %s", dir, dir);
-	assert_int_equal(system(cmd), 0);
+	assert_int_equal(folder_remove(dir), 0);
+	assert_int_equal(mkdir(dir, 0700), 0);
 }
 
 static inline int stop(void **state)
 {
 	(void) state;
-	char cmd[128];
 	redis_server_stop(&redis);
-	(void) snprintf(cmd, sizeof cmd, "rm -rf %s", dir);
-	return system(cmd);
+	return folder_remove(dir);
 }
 
 static inline const struct bus_reply *ask(struct bus *b, const char *command, const char *key)

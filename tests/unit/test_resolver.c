@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "../support/folder.h"
 #include "book.h"
 #include "clk.h"
 #include "heard.h"
@@ -89,13 +90,11 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	struct world *w = *state;
-	char command[96];
 	resolver_close(w->resolver);
 	week_close(w->book);
 	bus_close(w->bus);
 	redis_server_stop(&w->redis);
-	(void) snprintf(command, sizeof command, "rm -rf %s", w->dir);
-	int r = system(command);
+	int r = folder_remove(w->dir);
 	free(w);
 	return r;
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "../support/folder.h"
 #include "../support/audits.h"
 #include "book.h"
 #include "buf.h"
@@ -87,10 +88,8 @@ static int world_up(void **state)
 static int world_down(void **state)
 {
 	struct world *w = *state;
-	char command[96];
 	week_close(w->week);
-	(void) snprintf(command, sizeof command, "rm -rf %s", w->dir);
-	int r = system(command);
+	int r = folder_remove(w->dir);
 	free(w);
 	return r;
 }

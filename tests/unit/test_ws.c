@@ -351,9 +351,13 @@ static void a_guest_is_greeted_and_shown_the_boards(void **state)
 	assert_non_null(strstr(a.text, "\"constants\":{\"column_seconds\":5"));
 	assert_int_equal(next(&a, 2000), TEXT);
 	assert_string_equal(a.text, "{\"type\":\"system:status\",\"price_feed\":\"critical\",\"betting\":false}");
-	publish_price(9741234);
+	/* ingest before its first tick, and after it */
+	publish(CHANNEL_STATUS, "{\"type\":\"system:status\",\"price_feed\":\"critical\",\"betting\":false}");
+	publish_price(9741233);
+	publish(CHANNEL_STATUS, "{\"type\":\"system:status\",\"price_feed\":\"healthy\",\"betting\":true}");
 	expect(&a, "system:status"); /* the first tick heals */
 	assert_string_equal(a.text, "{\"type\":\"system:status\",\"price_feed\":\"healthy\",\"betting\":true}");
+	publish_price(9741234);
 	expect(&a, "price");
 	assert_non_null(strstr(a.text, "\"p\":9741234}"));
 	publish_grid(77);
