@@ -99,13 +99,13 @@ static int still_open(const struct column *c, struct open_column *open, bool *re
 /* 0: recorded; BOOK_E_ABSENT: it is open when *ret_open. */
 static int read_column(struct worker *w, int64_t t0_s, struct column *ret, struct open_column *open, bool *ret_open)
 {
-	struct store *db;
+	struct store *db, *found;
 	struct column prev;
 	int64_t now_s = clk_now_ms() / 1000;
 	int r = worker_db(w, &db);
 	if (r < 0)
 		return r;
-	r = book_column(db, t0_s, ret);
+	r = week_column(w->week, t0_s, ret, &found);
 	*ret_open = false;
 	if (r == 0 && ret->settling)
 		r = still_open(ret, open, ret_open);
