@@ -282,7 +282,8 @@ int week_bet_by_id(struct week *w, const struct ulid *id, int64_t row_cents, str
 	return r == 0 ? BOOK_E_ABSENT : err_trace(r);
 }
 
-/* In the weeks before the current one, newest first. A file whose copy was carried over is passed by for the one that decided. */
+/* In the weeks before the current one, newest first. A file whose copy was carried over is passed by for the one that decided,
+ * but whether all of its bets are decided is what the newest file says. */
 static int past_column(struct week *w, int64_t t0_s, struct column *ret, struct store **ret_db)
 {
 	struct weeks ws = { .n = 0 };
@@ -300,6 +301,8 @@ static int past_column(struct week *w, int64_t t0_s, struct column *ret, struct 
 		if (r == 0)
 			r = book_column(db, t0_s, &c);
 		if (r == 0) {
+			if (found == 0)
+				c.settling = ret->settling;
 			*ret = c;
 			*ret_db = db;
 			found = 0;
@@ -322,6 +325,8 @@ int week_column(struct week *w, int64_t t0_s, struct column *ret, struct store *
 	int found = past_column(w, t0_s, &older, &older_db);
 	if (found != 0)
 		return found < 0 ? err_trace(found) : r; /* the copy will do */
+	if (r == 0)
+		older.settling = ret->settling;
 	*ret = older;
 	*ret_db = older_db;
 	return 0;

@@ -348,6 +348,16 @@ static void any_step_of_any_slice_may_fail(void **state)
 }
 #endif
 
+static struct column column_over_weeks(struct week *w)
+{
+	struct column c;
+	struct store *db;
+	(void) books_begin(w);
+	assert_int_equal(week_column(w, T0_S, &c, &db), 0);
+	week_rollback(w);
+	return c;
+}
+
 static void a_week_may_end_in_the_middle(void **state)
 {
 	(void) state;
@@ -375,11 +385,17 @@ static void a_week_may_end_in_the_middle(void **state)
 	assert_int_equal(rolled.open_bets, 13);
 	assert_int_equal(sums_of(w, T0_S).balance, before);
 	check_between(w, T0_S, 13, &digest);
+	assert_true(column_over_weeks(w).settling);
 	assert_int_equal(settle_go_on(w, &rules, T0_S, week_ms + 5, &got, on_settled, &h), 0);
 	assert_int_equal(got.won + got.lost, 13);
 	assert_int_equal(h.n, 20);
 	assert_int_equal(h.resolved_ms, now_of(T0_S));
 	check_done(w, T0_S, 20);
+	c = column_over_weeks(w);
+	assert_false(c.settling); /* although the old file's copy stays in the middle */
+	assert_false(c.carried);
+	assert_int_equal(week_roll(w, week_ms + INT64_C(7) * 86400000, &rolled), 0);
+	assert_false(column_over_weeks(w).settling);
 	assert_int_equal(week_open_past(w, old, &db), 0);
 	assert_int_equal(store_begin(db), 0);
 	struct book_audit ba;
