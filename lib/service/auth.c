@@ -322,7 +322,8 @@ int auth_door_add(struct bus *bus, const struct settings *s, const struct auth_d
 	(void) snprintf(step, sizeof step, "%lld", (long long) step_us);
 	(void) snprintf(burst, sizeof burst, "%lld", (long long) s->bet_burst);
 	struct bus_arg key_args[] = { arg_of(key_session_key(keys[0], &door->signer)),
-		arg_of(key_rate_limit(keys[1], &door->wallet)), arg_of(key_nonce(keys[2], door->nonce)) };
+		arg_of((door->withdrawal ? key_withdraw_limit : key_rate_limit)(keys[1], &door->wallet)),
+		arg_of(key_nonce(keys[2], door->nonce)) };
 	struct bus_arg args[] = { arg_of(wallet_eq(&door->wallet, &door->signer) ? "1" : "0"), arg_of(who), arg_of(step),
 		arg_of(burst), arg_of(door->spend ? "1" : "0"), arg_of(tag) };
 	return bus_add_script(bus, &door_script, key_args, ARRAY_LEN(key_args), args, ARRAY_LEN(args));

@@ -55,6 +55,7 @@ struct hash auth_token_hash(const char *token);
 struct auth_door {
 	struct wallet wallet, signer;
 	uint8_t nonce[NONCE_SIZE];
+	bool withdrawal; /* takes from a bucket of its own, so that bets alone count against bets */
 	bool spend; /* false: look at the nonce but do not spend it (the bet will be refused) */
 	struct hash tag; /* of the message and of the process that spends: the nonce is kept with it */
 };

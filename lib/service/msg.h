@@ -37,6 +37,7 @@ char *key_user_events(char out[KEY_MAX], const struct wallet *w);
 char *key_balance(char out[KEY_MAX], const struct wallet *w);
 char *key_seq(char out[KEY_MAX], const struct wallet *w);
 char *key_rate_limit(char out[KEY_MAX], const struct wallet *w);
+char *key_withdraw_limit(char out[KEY_MAX], const struct wallet *w); /* `rate_limit:{wallet}:withdrawals` */
 char *key_session_key(char out[KEY_MAX], const struct wallet *address);
 char *key_session(char out[KEY_MAX], const char *token);
 char *key_nonce(char out[KEY_MAX], const uint8_t nonce[NONCE_SIZE]);
