@@ -36,17 +36,17 @@ static void rows_for(struct settings *s, struct conf_row rows[static 96])
 			FOR_API | FOR_WS | FOR_INGEST);
 	ROW("TAP_QUOTE_MS", CONF_INT, &s->quote_ms, "200", 50, 10000, "ms", "distance of two grids", FOR_INGEST);
 	ROW("TAP_STAKE_PRESETS", CONF_INTS, &s->stake_presets, USD(1) "," USD(5) "," USD(10) "," USD(25) "," USD(100), 1, most,
-			"micro-USD", "the stakes that can be bet", FOR_API | FOR_WS);
+			"micro-USD", "the stakes that can be bet", FOR_API | FOR_WS | FOR_INGEST);
 	ROW("TAP_CAP_PLAYER_COLUMN", CONF_INT, &s->cap_player_column, USD(1000), 1, most, "micro-USD",
 			"a player's stake in a column", FOR_API);
 	ROW("TAP_CAP_PLAYER_OPEN", CONF_INT, &s->cap_player_open, USD(5000), 1, most, "micro-USD", "a player's open stake",
 			FOR_API);
 	ROW("TAP_CAP_CELL", CONF_INT, &s->cap_cell, USD(25000), 1, most, "micro-USD", "the house's worst payout on a cell",
-			FOR_API);
+			FOR_API | FOR_INGEST);
 	ROW("TAP_CAP_COLUMN", CONF_INT, &s->cap_column, USD(50000), 1, most, "micro-USD",
-			"the house's worst payout on a column", FOR_API);
+			"the house's worst payout on a column", FOR_API | FOR_INGEST);
 	ROW("TAP_CAP_OPEN", CONF_INT, &s->cap_open, USD(200000), 1, most, "micro-USD",
-			"the house's worst payout on all that is open", FOR_API);
+			"the house's worst payout on all that is open", FOR_API | FOR_INGEST);
 	ROW("TAP_WELCOME_CREDIT", CONF_INT, &s->welcome_credit, "0", 0, most, "micro-USD",
 			"play money for a new wallet, a DEPOSIT row", FOR_API);
 	ROW("TAP_WITHDRAWAL_MIN", CONF_INT, &s->withdrawal_min, USD(1), 1, most, "micro-USD", "smallest withdrawal", FOR_API);
@@ -220,6 +220,12 @@ struct quote_rules settings_quote(const struct settings *s)
 {
 	return (struct quote_rules){ .grid = settings_grid(s), .margin_bp = s->margin_bp, .max_rate_e4 = s->max_rate,
 		.min_p_ppm = s->min_p_ppm, .tick_ms = s->tick_ms };
+}
+
+int32_t settings_empty_room(const struct settings *s)
+{
+	int64_t least = s->cap_cell < s->cap_column ? s->cap_cell : s->cap_column;
+	return quote_room(money_of(least < s->cap_open ? least : s->cap_open), money_of(s->stake_presets.v[0]));
 }
 
 struct breaker_rules settings_breaker(const struct settings *s)
