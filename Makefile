@@ -6,8 +6,8 @@ help:
 	@echo 'make test     build and run every test; the last line is "N passed, N failed"'
 	@echo 'make bench    measure: JSON with bets per second, cost per bet, and the floors'
 	@echo 'make install  binaries, units and the page: DESTDIR=, /opt/tap-trading/releases/VERSION, and current names it'
-	@echo 'make format   lay out the C sources by .clang-format'
-	@echo 'make check    static analysis by .clang-tidy, and the systemd units'
+	@echo 'make format   lay out the changed lines of C by .clang-format; tables and embedded texts are laid out by hand'
+	@echo 'make check    static analysis by .clang-tidy, shellcheck over the scripts, and the systemd units'
 	@echo 'make clean    remove build/ (state under var/ stays)'
 
 run:
@@ -32,7 +32,7 @@ install: build
 
 format:
 	@scripts/deps check
-	@git ls-files '*.c' '*.h' | xargs clang-format -i
+	@git clang-format --extensions c,h HEAD
 
 check:
 	@exec scripts/check

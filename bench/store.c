@@ -130,7 +130,7 @@ static void decide(struct bench *b, struct store *db, struct bet *bet)
 	if (bet->state == BET_WON)
 		CHECK(rate_payout(&bet->payout, bet->stake, bet->rate));
 	must(ledger_settle(db, bet, &a, &row), "settle");
-	must(book_decide_bet(db, bet, row, b->now_ms), "decide");
+	must(book_decide_bet(db, bet, row), "decide");
 	b->decided++;
 	b->payouts += row > 0;
 }

@@ -25,6 +25,7 @@ struct api {
 	struct intake *intake;
 	struct work *work;
 	struct httpd *http;
+	struct roller *roller;
 	struct ops_histogram bet_seconds; /* from the request to its answer */
 };
 
@@ -36,7 +37,6 @@ bool api_alive(void);
 bool api_ready(void *u);
 void api_health(struct ops_health *h, void *u);
 void api_metrics(struct buf *out, void *u);
-uint16_t api_port(void); /* of the public server: for tests with port 0 */
 
 extern const struct httpd_route api_routes[];
 

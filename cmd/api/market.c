@@ -81,7 +81,8 @@ static void heard_state(void *u, bool up)
 	(void) pthread_mutex_unlock(&m->lock);
 }
 
-/* What ingest said last, so that this start does not heal a sick feed. Without Redis there is nothing to know. */
+/* What ingest said last, so that this start does not heal a sick feed. Our own breaker is not told: ingest is critical, too,
+ * before its first tick, and says itself when that is over. Without Redis there is nothing to know. */
 static void read_last_state(struct market *m, const struct bus_conf *conf)
 {
 	struct bus *bus;
@@ -94,10 +95,8 @@ static void read_last_state(struct market *m, const struct bus_conf *conf)
 		return;
 	if (bus_command(bus, &reply, "GET %s", KEY_STATUS) == 0 && bus_kind(reply) == BUS_TEXT) {
 		const char *text = bus_text(reply, &n);
-		if (msg_status_parse(&feed, &betting, text, n)) {
-			breaker_adopt(&m->breaker, feed, clk_mono_ms());
+		if (msg_status_parse(&feed, &betting, text, n))
 			take_report(m, feed, betting);
-		}
 	}
 	(void) bus_close(bus);
 	err_clear();

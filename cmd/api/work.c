@@ -2,12 +2,12 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 
 #include "api.h"
 #include "clk.h"
 #include "err.h"
+#include "thread.h"
 
 enum { WAITING_MAX = 2048 };
 
@@ -62,19 +62,15 @@ static void *run(void *u)
 
 static int start_reader(struct work *w, struct reader *r, struct api *a, const struct bus_conf *bus)
 {
-	sigset_t all, before;
 	r->work = w;
 	r->worker.api = a;
 	int e = bus_open(&r->worker.bus, bus);
 	if (e < 0)
 		return err_trace(e);
-	(void) sigfillset(&all);
-	(void) pthread_sigmask(SIG_SETMASK, &all, &before);
-	e = pthread_create(&r->thread, NULL, run, r);
-	(void) pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (e != 0) {
+	e = thread_start(&r->thread, run, r);
+	if (e < 0) {
 		r->worker.bus = bus_close(r->worker.bus);
-		return err_say(-e, "no thread for a reader");
+		return err_say(e, "no thread for a reader");
 	}
 	w->threads++;
 	return 0;

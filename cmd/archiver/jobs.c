@@ -6,12 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "clk.h"
 #include "err.h"
 #include "last_check.h"
 #include "log.h"
+#include "thread.h"
 #include "week.h"
 
 struct jobs {
@@ -182,9 +182,8 @@ static void *jobs_run(void *u)
 		run_due(j);
 		lock(j);
 		int64_t by_ms = clk_mono_ms() + 500;
-		struct timespec ts = { .tv_sec = by_ms / 1000, .tv_nsec = (by_ms % 1000) * 1000000 };
 		if (!j->stopping)
-			(void) pthread_cond_timedwait(&j->changed, &j->lock, &ts);
+			cond_wait_until(&j->changed, &j->lock, by_ms);
 	}
 	unlock(j);
 	return NULL;
@@ -228,15 +227,12 @@ int jobs_start(struct jobs **ret, const struct settings *s, int64_t first_after_
 		return -ENOMEM;
 	j->s = s;
 	backup_dir(s, j->dir);
-	pthread_condattr_t attr;
 	(void) pthread_mutex_init(&j->lock, NULL);
-	(void) pthread_condattr_init(&attr);
-	(void) pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	(void) pthread_cond_init(&j->changed, &attr);
-	(void) pthread_condattr_destroy(&attr);
-	int r = read_schedule(j, first_after_ms);
+	int r = cond_init(&j->changed);
 	if (r == 0)
-		r = -pthread_create(&j->thread, NULL, jobs_run, j);
+		r = read_schedule(j, first_after_ms);
+	if (r == 0)
+		r = thread_start(&j->thread, jobs_run, j);
 	j->running = r == 0;
 	if (r < 0) {
 		jobs_stop(j);

@@ -9,6 +9,7 @@
 #include "clk.h"
 #include "err.h"
 #include "log.h"
+#include "thread.h"
 
 enum { TURN_MS = 20, LOOK_MS = 100, BROKEN_PAUSE_MS = 1000 };
 
@@ -91,7 +92,7 @@ int feed_start(struct feed **ret, const struct settings *s)
 		goto failed;
 	}
 	wsock_every(f->loop, LOOK_MS, look, f);
-	r = -pthread_create(&f->thread, NULL, run, f);
+	r = thread_start(&f->thread, run, f);
 	if (r < 0)
 		goto failed;
 	f->running = true;

@@ -3,12 +3,12 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "buf.h"
 #include "clk.h"
 #include "err.h"
 #include "msg.h"
+#include "thread.h"
 
 struct announcer {
 	pthread_mutex_t lock;
@@ -65,12 +65,6 @@ static int tell_batch(struct announcer *a)
 	return 0;
 }
 
-static void wait_until(struct announcer *a, int64_t mono_ms)
-{
-	struct timespec ts = { .tv_sec = mono_ms / 1000, .tv_nsec = (mono_ms % 1000) * 1000000 };
-	(void) pthread_cond_timedwait(&a->changed, &a->lock, &ts);
-}
-
 /* With the lock: the next batch, once the last one is out. False: it is time to end. */
 static bool next_batch(struct announcer *a)
 {
@@ -102,7 +96,7 @@ static void *announcer_run(void *u)
 		} else {
 			int64_t again_ms = clk_mono_ms() + ANNOUNCE_RETRY_MS;
 			while (clk_mono_ms() < again_ms && !(a->stopping && clk_mono_ms() >= a->stop_by_ms))
-				wait_until(a, again_ms);
+				cond_wait_until(&a->changed, &a->lock, again_ms);
 		}
 	}
 	(void) pthread_mutex_unlock(&a->lock);
@@ -119,21 +113,19 @@ void announcer_stats(struct announcer *a, struct announcer_stats *ret)
 
 static int announcer_setup(struct announcer *a, const struct bus_conf *bus)
 {
-	pthread_condattr_t attr;
 	(void) pthread_mutex_init(&a->lock, NULL);
-	(void) pthread_condattr_init(&attr);
-	(void) pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	(void) pthread_cond_init(&a->changed, &attr);
-	(void) pthread_condattr_destroy(&attr);
+	int r = cond_init(&a->changed);
+	if (r < 0)
+		return r;
 	a->ring = calloc(ANNOUNCE_MAX, sizeof *a->ring);
 	if (!a->ring)
 		return -ENOMEM;
-	int r = bus_open(&a->bus, bus);
+	r = bus_open(&a->bus, bus);
 	if (r < 0)
 		return err_trace(r);
-	r = pthread_create(&a->thread, NULL, announcer_run, a);
-	if (r != 0)
-		return err_say(-r, "the announcer's thread");
+	r = thread_start(&a->thread, announcer_run, a);
+	if (r < 0)
+		return err_say(r, "the announcer's thread");
 	a->running = true;
 	return 0;
 }

@@ -16,13 +16,16 @@ static void put_up(struct ws *w, struct board *b, const struct buf *text)
 		wsock_want_write(p->conn);
 }
 
+/* ingest repeats its word each second. */
+enum { WORD_LIFE_MS = 3500 };
+
 /* The worse of what we hear ourselves and of what ingest says of the venues. An operator's override is in ingest's word;
- * without a tick no word counts. */
-static void show_status(struct ws *w)
+ * without a tick no word counts, nor does one from before an outage when the ticks are back. */
+static void show_status(struct ws *w, int64_t mono_ms)
 {
 	enum feed_state feed = w->breaker.feed;
 	bool betting = breaker_betting(&w->breaker);
-	if (w->has_reported) {
+	if (w->has_reported && mono_ms - w->reported_mono_ms <= WORD_LIFE_MS) {
 		feed = w->reported_feed > feed ? w->reported_feed : feed;
 		betting = w->reported_betting && !w->breaker.silent;
 	}
@@ -40,10 +43,11 @@ void board_price(struct ws *w, const struct buf *text)
 	struct tick t;
 	if (!msg_price_parse(&t, text->p, text->n))
 		return;
-	(void) breaker_tick(&w->breaker, clk_mono_ms());
+	int64_t mono_ms = clk_mono_ms();
+	(void) breaker_tick(&w->breaker, mono_ms);
 	int64_t lag_ms = clk_now_ms() - t.t_ms;
 	ops_observe_us(&w->counts.lag, lag_ms > 0 ? lag_ms * 1000 : 0);
-	show_status(w);
+	show_status(w, mono_ms);
 	put_up(w, &w->price, text);
 }
 
@@ -63,15 +67,14 @@ void board_reported(struct ws *w, const char *text, size_t n)
 	w->has_reported = true;
 	w->reported_feed = feed;
 	w->reported_betting = betting;
-	if (!w->breaker.seen_tick)
-		breaker_adopt(&w->breaker, feed, clk_mono_ms());
-	show_status(w);
+	w->reported_mono_ms = clk_mono_ms();
+	show_status(w, w->reported_mono_ms);
 }
 
 void board_timer(struct ws *w, int64_t mono_ms)
 {
 	(void) breaker_time(&w->breaker, mono_ms);
-	show_status(w);
+	show_status(w, mono_ms);
 }
 
 void board_free(struct ws *w)

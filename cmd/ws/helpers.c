@@ -1,12 +1,12 @@
 #include "ws_impl.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "clk.h"
 #include "err.h"
+#include "thread.h"
 
 enum { RETRY_MS = 50 };
 
@@ -174,14 +174,10 @@ static void *work(void *arg)
 int helpers_start(struct ws *w)
 {
 	struct helpers *h = &w->helpers;
-	sigset_t all, before;
 	int r = 0;
-	(void) sigfillset(&all);
-	(void) pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the main thread's */
 	for (; h->n_threads < WS_HELPERS && r == 0; h->n_threads += r == 0)
-		r = pthread_create(&h->threads[h->n_threads], NULL, work, w);
-	(void) pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return -r;
+		r = thread_start(&h->threads[h->n_threads], work, w);
+	return r;
 }
 
 void helpers_stop(struct ws *w)

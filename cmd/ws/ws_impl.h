@@ -198,6 +198,7 @@ struct ws {
 	bool has_reported;        /* what ingest says of itself */
 	enum feed_state reported_feed;
 	bool reported_betting;
+	int64_t reported_mono_ms;
 	enum feed_state shown_feed;
 	bool shown_betting;
 	atomic_bool is_draining;

@@ -87,8 +87,3 @@ int64_t clk_week_start_ms(struct clk_week w)
 {
 	return (first_monday(w.year) + 7 * ((int64_t) w.week - 1)) * MS_PER_DAY;
 }
-
-int64_t clk_week_end_ms(struct clk_week w)
-{
-	return clk_week_start_ms(w) + 7 * (int64_t) MS_PER_DAY;
-}

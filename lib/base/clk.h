@@ -24,8 +24,7 @@ struct clk_week {
 	int week;
 };
 struct clk_week clk_iso_week(int64_t ms);
-/* Monday 00:00:00.000 UTC of that week, and of the one after it (years' edges and 53 weeks included). */
+/* Monday 00:00:00.000 UTC of that week (years' edges and 53 weeks included). */
 int64_t clk_week_start_ms(struct clk_week w);
-int64_t clk_week_end_ms(struct clk_week w);
 
 #endif

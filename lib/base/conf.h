@@ -15,7 +15,7 @@
 enum conf_type {
 	CONF_INT,    /* decimal integer in [min, max]            -> int64_t */
 	CONF_PPM,    /* decimal fraction such as 0.04 in [min, max] ppm -> int64_t of parts per million */
-	CONF_TEXT,   /* min..max bytes                           -> const char * */
+	CONF_TEXT,   /* min..max bytes                           -> struct conf_text */
 	CONF_LISTEN, /* host:port                                -> struct conf_listen */
 	CONF_INTS,   /* comma separated integers, each in [min, max], at most CONF_LIST_MAX, rising -> struct conf_ints */
 	CONF_TEXTS   /* comma separated texts, at most CONF_LIST_MAX -> struct conf_texts */
@@ -60,8 +60,8 @@ int conf_load(const struct conf_row *rows, char *const *env, FILE *report);
 /* Prints the rows whose used_by meets `who`; with used false the others. */
 void conf_help(const struct conf_row *rows, unsigned who, bool used, FILE *out);
 
-/* Reads the secret NAME from $CREDENTIALS_DIRECTORY/NAME, else from the file that path names (may be ""), without its last
- * newline. 0 with a NUL-terminated text, 1 when neither is given, <0 when the file cannot be read or does not fit. */
+/* Reads the secret NAME from $CREDENTIALS_DIRECTORY/NAME, else from the file that path names (may be ""), without the
+ * newlines at its end. 0 with a NUL-terminated text, 1 when neither is given, <0 when the file cannot be read or does not fit. */
 MUST_CHECK int conf_secret(const char *name, const char *path, char *out, size_t size);
 
 #endif

@@ -10,7 +10,7 @@ void hex_encode(char *out, const uint8_t *bytes, size_t n)
 	out[2 * n] = '\0';
 }
 
-static int digit_of(char c)
+int hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
@@ -24,8 +24,8 @@ static int digit_of(char c)
 bool hex_decode(uint8_t *out, size_t n, const char *text)
 {
 	for (size_t i = 0; i < n; i++) {
-		int hi = digit_of(text[2 * i]);
-		int lo = hi < 0 ? -1 : digit_of(text[2 * i + 1]);
+		int hi = hex_digit(text[2 * i]);
+		int lo = hi < 0 ? -1 : hex_digit(text[2 * i + 1]);
 		if (lo < 0)
 			return false;
 		out[i] = (uint8_t) (hi << 4 | lo);

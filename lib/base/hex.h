@@ -8,6 +8,9 @@
 
 #include "attr.h"
 
+/* 0 to 15 for a digit of either case, -1 for any other character. */
+int hex_digit(char c);
+
 /* Lower case, no prefix; out holds 2 * n characters and a NUL. */
 void hex_encode(char *out, const uint8_t *bytes, size_t n);
 

@@ -55,42 +55,28 @@ static size_t put_escaped(char *line, size_t at, const char *s)
 	return at;
 }
 
-static size_t put_member(char *line, size_t at, const char *key, const char *value)
-{
-	if (!value || at + strlen(key) + 8 >= LINE_MAX_BYTES)
-		return at;
-	at += (size_t) snprintf(line + at, LINE_MAX_BYTES - at, ",\"%s\":\"", key);
-	at = put_escaped(line, at, value);
-	line[at++] = '"';
-	return at;
-}
-
-static void write_json_line(enum log_level level, const struct log_ctx *ctx, const char *message)
+static void write_json_line(enum log_level level, const char *message)
 {
 	char line[LINE_MAX_BYTES + 16];
-	size_t at = (size_t) snprintf(line, LINE_MAX_BYTES, "{\"t\":%lld,\"level\":\"%s\",\"component\":\"%s\"",
+	size_t at = (size_t) snprintf(line, LINE_MAX_BYTES, "{\"t\":%lld,\"level\":\"%s\",\"component\":\"%s\",\"msg\":\"",
 			(long long) clk_now_ms(), level_names[level], component);
-	if (ctx) {
-		at = put_member(line, at, "request_id", ctx->request_id);
-		at = put_member(line, at, "bet_id", ctx->bet_id);
-		at = put_member(line, at, "wallet", ctx->wallet);
-	}
-	at = put_member(line, at, "msg", message);
+	at = put_escaped(line, at, message);
+	line[at++] = '"';
 	line[at++] = '}';
 	line[at++] = '\n';
 	ssize_t unused = write(STDERR_FILENO, line, at); /* nowhere to tell that the log is gone */
 	(void) unused;
 }
 
-static void emit(enum log_level level, const struct log_ctx *ctx, const char *message)
+static void emit(enum log_level level, const char *message)
 {
 	atomic_fetch_add_explicit(&counts[level], 1, memory_order_relaxed);
 	if (level > most_verbose)
 		return;
 	if (sink)
-		sink(level, component, ctx, message);
+		sink(level, component, message);
 	else
-		write_json_line(level, ctx, message);
+		write_json_line(level, message);
 }
 
 void log_msg(enum log_level level, const char *fmt, ...)
@@ -100,17 +86,7 @@ void log_msg(enum log_level level, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void) vsnprintf(message, sizeof message, fmt, ap);
 	va_end(ap);
-	emit(level, NULL, message);
-}
-
-void log_with(enum log_level level, const struct log_ctx *ctx, const char *fmt, ...)
-{
-	char message[MESSAGE_MAX_BYTES];
-	va_list ap;
-	va_start(ap, fmt);
-	(void) vsnprintf(message, sizeof message, fmt, ap);
-	va_end(ap);
-	emit(level, ctx, message);
+	emit(level, message);
 }
 
 int log_errno(int r, const char *fmt, ...)
@@ -128,6 +104,6 @@ int log_errno(int r, const char *fmt, ...)
 				*err_text() ? ": " : "", err_text());
 	}
 	err_clear();
-	emit(LOG_LEVEL_ERR, NULL, message);
+	emit(LOG_LEVEL_ERR, message);
 	return r;
 }

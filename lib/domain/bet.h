@@ -1,7 +1,6 @@
 /* bet.h - a bet's states, its legal moves, and its id. Domain floor, pure. Thread: any.
  * The stored numbers are fixed: never renumber.
- * A bet's id carries its key, so that no index is needed to find it: ULID time = placed_ms; below it 16 bits of (t0 - placed
- * second), 32 bits of low / 100 cents ... see bet_id(). */
+ * A bet's id carries its key, so that no index is needed to find it: see bet_id(). */
 #ifndef TAP_BET_H
 #define TAP_BET_H
 

@@ -116,13 +116,6 @@ bool exposure_house_fits(const struct exposure *e, const struct bet *bet)
 			fits(on_column, payout, e->caps.column) && fits(e->open, payout, e->caps.open);
 }
 
-enum exposure_verdict exposure_check(const struct exposure *e, const struct bet *bet, struct money player_open)
-{
-	if (!exposure_player_fits(e, bet, player_open))
-		return EXPOSURE_PLAYER_LIMIT;
-	return exposure_house_fits(e, bet) ? EXPOSURE_OK : EXPOSURE_HOUSE_FULL;
-}
-
 /* Makes room for both entries before either sum moves, so that a failure leaves all sums as they were. */
 static int add_to(struct exposure *e, struct column *c, const struct bet *bet, struct money payout)
 {

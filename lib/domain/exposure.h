@@ -19,19 +19,12 @@ struct exposure_caps { /* each a sum that may be reached, not passed */
 	struct money cell, column, open;
 };
 
-enum exposure_verdict {
-	EXPOSURE_OK = 0,
-	EXPOSURE_PLAYER_LIMIT, /* limit_reached */
-	EXPOSURE_HOUSE_FULL    /* cell_closed */
-};
-
 struct exposure;
 MUST_CHECK int exposure_new(struct exposure **ret, const struct exposure_caps *caps);
 struct exposure *exposure_free(struct exposure *e);
 
-/* May the bet be taken? player_open is the player's stake open before it (the book knows it). Changes nothing. */
-enum exposure_verdict exposure_check(const struct exposure *e, const struct bet *bet, struct money player_open);
-/* The player's half and the house's half of the same question, for callers that must order them apart. */
+/* May the bet be taken? Neither changes anything. The player's half (else: limit_reached), where player_open is the player's stake
+ * open before it, which the book knows; and the house's half (else: cell_closed). */
 bool exposure_player_fits(const struct exposure *e, const struct bet *bet, struct money player_open);
 bool exposure_house_fits(const struct exposure *e, const struct bet *bet);
 /* Counts a bet that is in the book (at start: every open one). Negative errno when memory or columns run out. */

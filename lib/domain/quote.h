@@ -1,8 +1,8 @@
 /* quote.h - volatility, the touch probability of a cell, its rate. Domain floor, pure. Floating point stays in here: what
  * leaves is an integer rate; money never meets a double.
- * Model: driftless Brownian log price (DESIGN 7; first passage with Owen's T function, see docs/adr). The tick shift moves
- * both bounds inward by 0.5826 * sigma * sqrt(tick) (Broadie, Glasserman, Kou 1997). Thread: pure functions any; struct
- * quote_vol one owner. */
+ * Model: driftless Brownian log price: where it is at t1, then first passage to the nearer bound, in closed form with Owen's T
+ * function. The tick shift moves both bounds inward by 0.5826 * sigma * sqrt(tick) (Broadie, Glasserman, Kou 1997).
+ * Thread: pure functions any; struct quote_vol one owner. */
 #ifndef TAP_QUOTE_H
 #define TAP_QUOTE_H
 

@@ -40,7 +40,7 @@ struct withdraw {
 MUST_CHECK bool nonce_parse(uint8_t ret[NONCE_SIZE], const char *text, size_t len);
 void nonce_format(char out[UUID_TEXT_SIZE], const uint8_t nonce[NONCE_SIZE]);
 
-/* The text that is signed (CONTRACT: "Tap Trading Bet\nAction: ..."), without EIP-191's prefix; returns its length. */
+/* The text that is signed ("Tap Trading Bet\nAction: ...", see docs/clients.md), without EIP-191's prefix; returns its length. */
 size_t tap_text(char out[TAP_TEXT_MAX], const struct tap *tap);
 size_t withdraw_text(char out[TAP_TEXT_MAX], const struct withdraw *w);
 

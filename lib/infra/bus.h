@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "attr.h"
 
@@ -30,13 +31,16 @@ struct bus_arg {
 	size_t n;
 };
 
-/* Never connects yet: 0 or -ENOMEM. */
+static inline struct bus_arg bus_arg_of(const char *text)
+{
+	return (struct bus_arg){ text, strlen(text) };
+}
+
+/* Never connects yet: 0, -ENOMEM, or -EINVAL for an address, user or password that is too long. */
 MUST_CHECK int bus_open(struct bus **ret, const struct bus_conf *conf);
 struct bus *bus_close(struct bus *b);
 /* The connection is up, or came up now: 0 or negative errno. */
 MUST_CHECK int bus_ready(struct bus *b);
-/* Grows with each new connection: a caller that caches sees that Redis may have been emptied. */
-unsigned long bus_generation(const struct bus *b);
 
 /* Appends a command to the pipeline (copied); bus_flush sends all and makes the replies readable in order. A pipeline takes
  * at most BUS_PIPELINE_MAX commands: -ENOBUFS beyond. */
@@ -47,7 +51,7 @@ MUST_CHECK int bus_flush(struct bus *b); /* 0: bus_reply(b, 0 .. n-1) are valid 
 size_t bus_replies(const struct bus *b);
 const struct bus_reply *bus_reply(const struct bus *b, size_t i);
 
-/* One command and its reply: 0, or negative errno. */
+/* One command and its reply, behind what was added before: 0, or negative errno. */
 MUST_CHECK int bus_command(struct bus *b, const struct bus_reply **ret, const char *fmt, ...);
 
 /* A Lua script, sent by its SHA-1 and loaded when Redis does not know it. Declared once, static. bus_add_script counts as one

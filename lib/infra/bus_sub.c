@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include "clk.h"
 #include "err.h"
 #include "rnd.h"
+#include "thread.h"
 
 enum {
 	CHANNELS_MAX = 131072,
@@ -334,17 +334,6 @@ static struct bus_sub *release(struct bus_sub *s)
 	return NULL;
 }
 
-/* Signals belong to the daemon's main thread. */
-static int start_thread(struct bus_sub *s)
-{
-	sigset_t all, before;
-	(void) sigfillset(&all);
-	(void) pthread_sigmask(SIG_SETMASK, &all, &before);
-	int r = pthread_create(&s->thread, NULL, run, s);
-	(void) pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return -r;
-}
-
 int bus_sub_open(struct bus_sub **ret, const struct bus_conf *conf, const char *const *channels,
 		const struct bus_sub_ops *ops, void *u)
 {
@@ -367,7 +356,7 @@ int bus_sub_open(struct bus_sub **ret, const struct bus_conf *conf, const char *
 			r = -ENOMEM;
 	}
 	if (r == 0)
-		r = start_thread(s);
+		r = thread_start(&s->thread, run, s);
 	if (r < 0) {
 		(void) release(s);
 		return err_trace(r);

@@ -16,6 +16,7 @@
 #include "clk.h"
 #include "err.h"
 #include "httpd_impl.h"
+#include "thread.h"
 
 enum { BACKLOG = 4096 };
 
@@ -156,11 +157,7 @@ static int loop_open(struct loop *l, struct httpd *h, int listen_fd, unsigned n_
 
 static int loop_start(struct loop *l)
 {
-	sigset_t all, old;
-	(void) sigfillset(&all);
-	(void) pthread_sigmask(SIG_SETMASK, &all, &old); /* signals are the main thread's */
-	int r = -pthread_create(&l->thread, NULL, loop_main, l);
-	(void) pthread_sigmask(SIG_SETMASK, &old, NULL);
+	int r = thread_start(&l->thread, loop_main, l);
 	if (r < 0) {
 		(void) MHD_quiesce_daemon(l->mhd); /* leaves the listening descriptor to us */
 		MHD_stop_daemon(l->mhd);

@@ -76,7 +76,7 @@ void httpd_reply_json(struct httpd_req *req, unsigned status, struct buf *body);
 void httpd_reply_text(struct httpd_req *req, unsigned status, const char *type, struct buf *body);
 void httpd_reply_empty(struct httpd_req *req, unsigned status);
 
-/* RFC 9457. The table of codes, their statuses and titles is CONTRACT 4's. */
+/* RFC 9457. Clients rely on the codes and their statuses: never change one, only add. */
 #define PROBLEM_TABLE(X)                                                                        \
 	X(MALFORMED_REQUEST, 400, "malformed_request", "The request is not well formed")        \
 	X(INVALID_CELL, 400, "invalid_cell", "There is no such cell")                           \

@@ -4,16 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
-static int digit_of(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
+#include "hex.h"
 
 bool percent_decode(char *text)
 {
@@ -21,8 +12,8 @@ bool percent_decode(char *text)
 	for (const char *in = text; *in; in++) {
 		int c = (unsigned char) *in;
 		if (c == '%') {
-			int hi = digit_of(in[1]);
-			int lo = hi < 0 ? -1 : digit_of(in[2]);
+			int hi = hex_digit(in[1]);
+			int lo = hi < 0 ? -1 : hex_digit(in[2]);
 			if (lo < 0)
 				return false;
 			c = hi << 4 | lo;

@@ -49,7 +49,8 @@ struct store_schema {
 };
 
 /* Opens path (its directory holds the gate). WRITE creates and migrates under the gate; READ answers STORE_E_ABSENT when there
- * is no file, or none that is migrated. STORE_E_NEWER: the file's version is above the program's. */
+ * is no file, or none that was ever migrated, and <0 for one of an older version. STORE_E_NEWER: the file's version is above
+ * the program's. */
 MUST_CHECK int store_open(struct store **ret, const char *path, enum store_mode mode, const struct store_schema *schema);
 /* The same with a gate that is borrowed and outlives the store. */
 MUST_CHECK int store_open_in(struct store **ret, struct gate *gate, const char *path, enum store_mode mode,
@@ -133,7 +134,7 @@ MUST_CHECK int store_gate_enter(struct store *s);
 void store_gate_leave(struct store *s);
 
 /* Copies the whole content, compacted, to a new file (VACUUM INTO) and syncs it; then the caller verifies it. Outside a
- * transaction; holds no writer. */
+ * transaction; holds no writer. STORE_E_FULL: no room. */
 MUST_CHECK int store_copy_to(struct store *s, const char *path);
 /* fsync of a file or a directory. */
 MUST_CHECK int store_sync(const char *path);

@@ -26,20 +26,20 @@ void wsock_wake(struct wsock_loop *l); /* any thread: the present turn ends soon
 struct wsock_frame *wsock_frame_new(const char *text, size_t n);
 struct wsock_frame *wsock_frame_ref(struct wsock_frame *f);
 struct wsock_frame *wsock_frame_unref(struct wsock_frame *f); /* returns NULL */
-size_t wsock_frame_size(const struct wsock_frame *f);
 
 struct wsock_ops {
 	/* Handshake done. Return false to close with 1013. *u is the connection's own pointer, passed to all others. */
 	bool (*on_open)(struct wsock_conn *c, void **u);
 	/* A whole text message, at most message_max bytes, NUL-terminated for convenience (n without it). */
 	void (*on_text)(struct wsock_conn *c, void *u, const char *text, size_t n);
-	/* A binary frame came; a server closes with 1003. NULL does that. */
+	/* Client: a binary message came; its bytes are dropped. NULL: as if it had not come. A server closes with 1003. */
 	void (*on_binary)(struct wsock_conn *c, void *u);
 	/* The next frame to send (a reference is taken over and released by wsock), or NULL for nothing; asked again while
 	 * wsock_want_write is called. */
 	struct wsock_frame *(*on_writable)(struct wsock_conn *c, void *u);
 	void (*on_pong)(struct wsock_conn *c, void *u);
-	/* Gone: code is the peer's close code, or 1006, or what wsock_close was given; why names the reason where known.
+	/* Gone: code is the peer's close code (1005: it gave none), or 1006, or what wsock_close was given; why names the
+	 * reason where known.
 	 * For a client also a failed connection attempt. u is the caller's to free. */
 	void (*on_close)(struct wsock_conn *c, void *u, unsigned code, const char *why);
 	/* Server: plain GET handshake check before the upgrade; NULL accepts. Return 0, or an HTTP status to refuse with. */

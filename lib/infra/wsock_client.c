@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <netdb.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include "clk.h"
 #include "err.h"
 #include "rnd.h"
+#include "thread.h"
 
 enum { URL_MAX = 1024, ADDRESSES_MAX = 16 };
 
@@ -112,18 +112,14 @@ static int start_lookup(struct wsock_conn *c)
 {
 	struct wsock_lookup *k = calloc(1, sizeof *k);
 	pthread_t thread;
-	sigset_t all, before;
 	if (!k)
 		return -ENOMEM;
 	memcpy(k->host, c->url->host, sizeof k->host);
 	atomic_store(&k->shares, 2);
-	(void) sigfillset(&all);
-	(void) pthread_sigmask(SIG_SETMASK, &all, &before);
-	int r = pthread_create(&thread, NULL, look_up, k);
-	(void) pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (r != 0) {
+	int r = thread_start(&thread, look_up, k);
+	if (r < 0) {
 		free(k);
-		return -r;
+		return r;
 	}
 	(void) pthread_detach(thread);
 	c->lookup = k;

@@ -14,6 +14,7 @@
 #include "check.h"
 #include "clk.h"
 #include "err.h"
+#include "ulid.h"
 
 /* A stranger whose request head is being read, or who is given time to read a refusal. */
 struct visitor {
@@ -53,48 +54,47 @@ static void visitor_forget(struct wsock_loop *l, struct visitor *v)
 	free(v);
 }
 
-static const char *status_title(unsigned status, const char **code)
+struct problem {
+	unsigned status;
+	const char *code, *title, *detail;
+};
+
+static const struct problem *problem_of(unsigned status)
 {
-	switch (status) {
-	case 403:
-		*code = "forbidden";
-		return "Forbidden";
-	case 404:
-		*code = "not_found";
-		return "Not Found";
-	case 405:
-		*code = "method_not_allowed";
-		return "Method Not Allowed";
-	case 426:
-		*code = "malformed_request";
-		return "Upgrade Required";
-	case 429:
-		*code = "rate_limited";
-		return "Too Many Requests";
-	case 503:
-		*code = "overloaded";
-		return "Service Unavailable";
-	default:
-		*code = "malformed_request";
-		return status == 414 ? "URI Too Long" : status == 431 ? "Request Header Fields Too Large" : "Bad Request";
-	}
+	static const struct problem problems[] = {
+		{ 403, "forbidden", "Forbidden", "Pages of this origin may not open a feed." },
+		{ 404, "not_found", "Not Found", "There is nothing here; the feed has another path." },
+		{ 405, "method_not_allowed", "Method Not Allowed", "A feed is opened with GET." },
+		{ 414, "malformed_request", "URI Too Long", "The request's target is too long." },
+		{ 426, "malformed_request", "Upgrade Required", "This is a WebSocket of version 13." },
+		{ 429, "rate_limited", "Too Many Requests", "There are too many connections from this address." },
+		{ 431, "malformed_request", "Request Header Fields Too Large", "The request's head is too large." },
+		{ 503, "overloaded", "Service Unavailable", "There are too many connections; come back a little later." },
+		{ 400, "malformed_request", "Bad Request", "This is no opening of a WebSocket." }, /* else */
+	};
+	size_t i = 0;
+	while (i + 1 < ARRAY_LEN(problems) && problems[i].status != status)
+		i++;
+	return &problems[i];
 }
 
 /* Answers and hangs up; the socket stays a moment, because closing it with bytes unread would take the answer away again. */
 static void refuse(struct visitor *v, unsigned status)
 {
-	const char *code, *title = status_title(status, &code);
-	char body[192], answer[512];
-	int n = snprintf(body, sizeof body, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%u,\"code\":\"%s\"}",
-			title, status, code);
+	const struct problem *p = problem_of(status);
+	const struct ulid id = ulid_new(clk_now_ms());
+	char request_id[ULID_TEXT_SIZE], body[320], answer[640];
+	ulid_format(request_id, &id);
+	int n = snprintf(body, sizeof body, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%u,\"code\":\"%s\","
+			"\"detail\":\"%s\",\"request_id\":\"%s\"}", p->title, status, p->code, p->detail, request_id);
 	n = snprintf(answer, sizeof answer,
 			"HTTP/1.1 %u %s\r\nContent-Type: application/problem+json\r\nContent-Length: %d\r\n"
 			"%s%s%sConnection: close\r\n\r\n%s",
-			status, title, n, status == 405 ? "Allow: GET\r\n" : "",
+			status, p->title, n, status == 405 ? "Allow: GET\r\n" : "",
 			status == 426 ? "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" : "",
 			status == 429 || status == 503 ? "Retry-After: 5\r\n" : "", body);
 	ssize_t sent = send(v->fd, answer, (size_t) n, MSG_NOSIGNAL | MSG_DONTWAIT);
-	(void) sent; /* who cannot take 400 bytes is not owed an answer */
+	(void) sent; /* who cannot take 600 bytes is not owed an answer */
 	(void) shutdown(v->fd, SHUT_WR);
 	v->is_refused = true;
 	v->deadline_ms = clk_mono_ms() + WSOCK_LINGER_MS;

@@ -77,11 +77,6 @@ static struct bus_script door_script = { .lua =
 	"if seen == ARGV[6] then return {4, 0} end\n"
 	"return {3, 0}\n" };
 
-static struct bus_arg arg_of(const char *text)
-{
-	return (struct bus_arg){ .p = text, .n = strlen(text) };
-}
-
 /* `challenge:{SHA-256 of its text}` -> "wallet key" or "wallet". */
 static char *key_challenge(char out[KEY_MAX], const char *text, size_t n)
 {
@@ -232,13 +227,13 @@ int auth_login(struct bus *bus, const char *text, size_t n, int64_t now_ms, stru
 	session->expires_ms = now_ms + (int64_t) AUTH_SESSION_S * 1000;
 	wallet_format(who, &session->wallet);
 	(void) snprintf(ends, sizeof ends, "%lld", (long long) session->expires_ms);
-	struct bus_arg key_args[4] = { arg_of(key_challenge(keys[0], text, n)), arg_of(key_session(keys[1], session->token)) };
+	struct bus_arg key_args[4] = { bus_arg_of(key_challenge(keys[0], text, n)), bus_arg_of(key_session(keys[1], session->token)) };
 	if (session->has_key) {
 		wallet_format(key_text, &session->key);
-		key_args[2] = arg_of(key_session_key(keys[2], &session->key));
-		key_args[3] = arg_of(key_sessions_of(keys[3], &session->key));
+		key_args[2] = bus_arg_of(key_session_key(keys[2], &session->key));
+		key_args[3] = bus_arg_of(key_sessions_of(keys[3], &session->key));
 	}
-	struct bus_arg args[] = { arg_of(who), arg_of(session->token), arg_of(ends), arg_of(key_text) };
+	struct bus_arg args[] = { bus_arg_of(who), bus_arg_of(session->token), bus_arg_of(ends), bus_arg_of(key_text) };
 	int r = bus_add_script(bus, &login_script, key_args, session->has_key ? 4 : 2, args, ARRAY_LEN(args));
 	if (r == 0)
 		r = bus_flush(bus);
@@ -294,12 +289,12 @@ int auth_logout(struct bus *bus, const struct auth_session *session)
 	if (event.failed)
 		return -ENOMEM;
 	wallet_format(who, &session->wallet);
-	struct bus_arg key_args[3] = { arg_of(key_session(keys[0], session->token)) };
+	struct bus_arg key_args[3] = { bus_arg_of(key_session(keys[0], session->token)) };
 	if (session->has_key) {
-		key_args[1] = arg_of(key_session_key(keys[1], &session->key));
-		key_args[2] = arg_of(key_sessions_of(keys[2], &session->key));
+		key_args[1] = bus_arg_of(key_session_key(keys[1], &session->key));
+		key_args[2] = bus_arg_of(key_sessions_of(keys[2], &session->key));
 	}
-	struct bus_arg args[] = { arg_of(who), arg_of(session->token), arg_of(key_user_events(channel, &session->wallet)),
+	struct bus_arg args[] = { bus_arg_of(who), bus_arg_of(session->token), bus_arg_of(key_user_events(channel, &session->wallet)),
 		{ .p = event.p, .n = event.n } };
 	int r = bus_add_script(bus, &logout_script, key_args, session->has_key ? 3 : 1, args, ARRAY_LEN(args));
 	if (r == 0)
@@ -321,11 +316,11 @@ int auth_door_add(struct bus *bus, const struct settings *s, const struct auth_d
 	hex_encode(tag, door->tag.b, NONCE_SIZE);
 	(void) snprintf(step, sizeof step, "%lld", (long long) step_us);
 	(void) snprintf(burst, sizeof burst, "%lld", (long long) s->bet_burst);
-	struct bus_arg key_args[] = { arg_of(key_session_key(keys[0], &door->signer)),
-		arg_of((door->withdrawal ? key_withdraw_limit : key_rate_limit)(keys[1], &door->wallet)),
-		arg_of(key_nonce(keys[2], door->nonce)) };
-	struct bus_arg args[] = { arg_of(wallet_eq(&door->wallet, &door->signer) ? "1" : "0"), arg_of(who), arg_of(step),
-		arg_of(burst), arg_of(door->spend ? "1" : "0"), arg_of(tag) };
+	struct bus_arg key_args[] = { bus_arg_of(key_session_key(keys[0], &door->signer)),
+		bus_arg_of((door->withdrawal ? key_withdraw_limit : key_rate_limit)(keys[1], &door->wallet)),
+		bus_arg_of(key_nonce(keys[2], door->nonce)) };
+	struct bus_arg args[] = { bus_arg_of(wallet_eq(&door->wallet, &door->signer) ? "1" : "0"), bus_arg_of(who), bus_arg_of(step),
+		bus_arg_of(burst), bus_arg_of(door->spend ? "1" : "0"), bus_arg_of(tag) };
 	return bus_add_script(bus, &door_script, key_args, ARRAY_LEN(key_args), args, ARRAY_LEN(args));
 }
 

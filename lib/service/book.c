@@ -183,9 +183,8 @@ int book_put_bet(struct store *db, const struct bet *bet, int64_t ledger_row)
 	return r == BOOK_E_EXISTS || r < 0 ? r : err_say(-EINVAL, "a constraint refused the bet");
 }
 
-int book_decide_bet(struct store *db, const struct bet *bet, int64_t ledger_row, int64_t now_ms)
+int book_decide_bet(struct store *db, const struct bet *bet, int64_t ledger_row)
 {
-	(void) now_ms; /* a bet's time of decision is its column's */
 	CHECK(bet_may_move(BET_CONFIRMED, bet->state));
 	CHECK((ledger_row > 0) == (bet->state != BET_LOST));
 	struct stmt *st = store_stmt(db, "UPDATE bets SET status = ?4, pay_row = ?5"

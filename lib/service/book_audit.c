@@ -8,6 +8,7 @@
 
 #include "err.h"
 #include "ledger_impl.h"
+#include "ulid.h"
 
 struct auditor {
 	struct store *db;
@@ -36,16 +37,26 @@ static int bet_found(struct auditor *a, const struct stored_bet *b, const char *
 			b->bet.user, what);
 }
 
+static bool names_bet(const struct walk_row *w, const struct bet *bet)
+{
+	struct ulid id;
+	char name[ULID_TEXT_SIZE];
+	if (!bet_id(&id, &(struct bet_key){ .placed_ms = bet->placed_ms, .t0_s = bet->cell.t0_s,
+			.low_cents = bet->cell.low_cents, .user = bet->user }))
+		return false;
+	ulid_format(name, &id);
+	return strcmp(name, w->text) == 0;
+}
+
 /* The row is of this bet, of this type and amount. */
 static int check_row(struct auditor *a, const struct stored_bet *b, int64_t row, enum ledger_ref type, int64_t amount)
 {
 	struct walk_row w;
-	int64_t ref;
 	int r = ledger_row(a->db, row, &w);
 	if (r < 0)
 		return err_trace(r);
-	if (r != 0 || !ledger_cell_ref(&ref, &b->bet.cell) || w.raw.ref_type != type || w.raw.user != b->bet.user ||
-			w.raw.cell_ref != ref || w.raw.amount != amount)
+	if (r != 0 || w.raw.ref_type != type || w.raw.user != b->bet.user || w.raw.amount != amount ||
+			!names_bet(&w, &b->bet))
 		return bet_found(a, b, type == LEDGER_BET ? "its BET row is another's" : "its PAYOUT or REFUND row is another's");
 	if (type == LEDGER_BET && w.raw.at_ms != b->bet.placed_ms)
 		return bet_found(a, b, "its BET row is of another time");

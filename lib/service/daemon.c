@@ -58,11 +58,6 @@ int daemon_socket(const char *name)
 	return -1;
 }
 
-const struct settings *daemon_settings(void)
-{
-	return &settings;
-}
-
 const struct bus_conf *daemon_bus(void)
 {
 	return &bus;

@@ -37,8 +37,7 @@ int daemon_main(int argc, char **argv, const struct daemon_spec *spec);
 int daemon_socket(const char *name);
 /* STATUS= line for the supervisor; printf-like. */
 PRINTF_LIKE(1, 2) void daemon_status(const char *fmt, ...);
-/* The suite's settings and Redis access, valid from start() on. */
-const struct settings *daemon_settings(void);
+/* How to reach Redis, valid from start() on. */
 const struct bus_conf *daemon_bus(void);
 /* SIGTERM was seen: long work ends itself. Any thread. */
 bool daemon_stopping(void);

@@ -29,11 +29,6 @@ static struct bus_script append_script = {
 	       "return 1\n",
 };
 
-static struct bus_arg arg_of(const char *text)
-{
-	return (struct bus_arg){ text, strlen(text) };
-}
-
 /* What a reply says when it is an error, as a result. */
 static int reply_error(const struct bus_reply *r)
 {
@@ -52,9 +47,9 @@ int history_append(struct bus *bus, const struct tick *t)
 	msg_price(&event, t);
 	if (event.failed)
 		return err_say(-ENOMEM, "no memory for a tick's event");
-	const struct bus_arg keys[] = { arg_of(KEY_HISTORY), arg_of(KEY_PRICE), arg_of(CHANNEL_PRICE) };
-	const struct bus_arg args[] = { arg_of(time_text), arg_of(price_text), arg_of(late), arg_of(kept),
-		arg_of(PRICE_LIFE_S), { event.p, event.n } };
+	const struct bus_arg keys[] = { bus_arg_of(KEY_HISTORY), bus_arg_of(KEY_PRICE), bus_arg_of(CHANNEL_PRICE) };
+	const struct bus_arg args[] = { bus_arg_of(time_text), bus_arg_of(price_text), bus_arg_of(late), bus_arg_of(kept),
+		bus_arg_of(PRICE_LIFE_S), { event.p, event.n } };
 	int r = bus_add_script(bus, &append_script, keys, ARRAY_LEN(keys), args, ARRAY_LEN(args));
 	if (r == 0)
 		r = bus_flush(bus);

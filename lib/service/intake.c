@@ -1,16 +1,15 @@
 #include "intake.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "check.h"
 #include "clk.h"
 #include "err.h"
 #include "intake_impl.h"
 #include "rnd.h"
+#include "thread.h"
 
 static const char *const codes[] = {
 	[INTAKE_CONFIRMED] = "",
@@ -64,42 +63,13 @@ void tap_list_take(struct tap_list *to, struct tap_list *from, int64_t max)
 		from->tail = &from->head;
 }
 
-int intake_cond_init(pthread_cond_t *c)
-{
-	pthread_condattr_t attr;
-	int r = pthread_condattr_init(&attr);
-	if (r == 0) {
-		(void) pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-		r = pthread_cond_init(c, &attr);
-		(void) pthread_condattr_destroy(&attr);
-	}
-	return -r;
-}
-
-void intake_wait(pthread_cond_t *c, pthread_mutex_t *lock, int64_t ms)
-{
-	int64_t until_ms = clk_mono_ms() + ms;
-	struct timespec ts = { .tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000 };
-	(void) pthread_cond_timedwait(c, lock, &ts);
-}
-
-int intake_thread(pthread_t *ret, void *(*run)(void *), struct intake *in)
-{
-	sigset_t all, before;
-	(void) sigfillset(&all);
-	(void) pthread_sigmask(SIG_SETMASK, &all, &before);
-	int r = pthread_create(ret, NULL, run, in);
-	(void) pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return -r;
-}
-
 static int open_parts(struct intake *in)
 {
-	int r = intake_cond_init(&in->door_wake);
+	int r = cond_init(&in->door_wake);
 	if (r == 0)
-		r = intake_cond_init(&in->writer_wake);
+		r = cond_init(&in->writer_wake);
 	if (r == 0)
-		r = intake_cond_init(&in->announcer.wake);
+		r = cond_init(&in->announcer.wake);
 	if (r == 0)
 		r = bus_open(&in->door_bus, &in->bus_conf);
 	if (r == 0)
@@ -124,7 +94,7 @@ static int start_threads(struct intake *in)
 	atomic_store(&in->writer_ms, mono_ms);
 	atomic_store(&in->announcer_ms, mono_ms);
 	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
-		int r = intake_thread(all[i].thread, all[i].run, in);
+		int r = thread_start(all[i].thread, all[i].run, in);
 		if (r < 0)
 			return err_say(r, "no thread for intake");
 		in->threads++;
@@ -270,7 +240,8 @@ bool intake_alive(const struct intake *in, int64_t mono_ms)
 
 void intake_stats(struct intake *in, struct intake_stats *ret)
 {
-	*ret = (struct intake_stats){ .redis_up = atomic_load(&in->redis_up), .disk_full = atomic_load(&in->disk_full) || atomic_load(&in->disk_tight),
+	*ret = (struct intake_stats){ .redis_up = atomic_load(&in->redis_up),
+		.disk_full = atomic_load(&in->disk_full) || atomic_load(&in->disk_tight),
 		.last_commit_ms = atomic_load(&in->last_commit_ms), .confirmed = atomic_load(&in->confirmed),
 		.replayed = atomic_load(&in->replayed), .refused = atomic_load(&in->refused),
 		.queued = atomic_load(&in->inside) };

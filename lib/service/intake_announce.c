@@ -5,6 +5,7 @@
 #include "clk.h"
 #include "err.h"
 #include "intake_impl.h"
+#include "thread.h"
 
 enum { RETRY_MS = 100, LOOK_MS = 1000, LAST_WORDS_MS = 1000 };
 
@@ -196,7 +197,7 @@ static struct speech *take(struct announcer *a, int64_t wait_ms, bool *ret_stopp
 
 	(void) pthread_mutex_lock(&a->lock);
 	if (!a->head && !a->stopping)
-		intake_wait(&a->wake, &a->lock, wait_ms);
+		cond_wait_until(&a->wake, &a->lock, clk_mono_ms() + wait_ms);
 	list = a->head;
 	if (list) {
 		for (last = list; last->next && n < ANNOUNCE_BATCH; last = last->next)
@@ -228,7 +229,7 @@ static void speak(struct intake *in, struct speech *list, struct buf *text)
 		if (a->stopping && give_up_ms == INT64_MAX)
 			give_up_ms = now_ms + LAST_WORDS_MS;
 		if (now_ms < give_up_ms)
-			intake_wait(&a->wake, &a->lock, RETRY_MS);
+			cond_wait_until(&a->wake, &a->lock, clk_mono_ms() + RETRY_MS);
 		(void) pthread_mutex_unlock(&a->lock);
 		if (now_ms >= give_up_ms)
 			break;

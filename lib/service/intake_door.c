@@ -2,6 +2,7 @@
 
 #include "clk.h"
 #include "intake_impl.h"
+#include "thread.h"
 
 /* What the nonce is kept with in Redis: the message, and this process. */
 static struct hash tag_of(const struct intake *in, const struct tap *t)
@@ -121,7 +122,7 @@ void *intake_door_run(void *u)
 		atomic_store(&in->door_ms, clk_mono_ms());
 		(void) pthread_mutex_lock(&in->lock);
 		if (!in->at_door.head && !in->stopping)
-			intake_wait(&in->door_wake, &in->lock, IDLE_MS);
+			cond_wait_until(&in->door_wake, &in->lock, clk_mono_ms() + IDLE_MS);
 		tap_list_take(&l, &in->at_door, DOOR_BATCH_MAX);
 		bool last = in->stopping && !l.head;
 		if (last) {

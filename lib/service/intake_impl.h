@@ -107,7 +107,7 @@ struct intake {
 	struct nonces *signers;
 	struct nonces *recalled;  /* users whose recent bets were read from the book since the start */
 	int64_t recall_until_ms;  /* monotonic */
-	int64_t housekeeping_ms, room_ms;
+	int64_t housekeeping_ms, meta_ms, over_ms, room_ms;
 	struct batch batch;
 	struct store_stats store; /* a copy for intake_stats, under lock */
 	int64_t wal_bytes;
@@ -119,11 +119,6 @@ struct intake {
 	int threads;
 };
 
-/* With all signals blocked, so that the daemon's main thread gets them. */
-MUST_CHECK int intake_thread(pthread_t *ret, void *(*run)(void *), struct intake *in);
-/* Waits at most ms; a condition made by intake_cond_init. */
-int intake_cond_init(pthread_cond_t *c);
-void intake_wait(pthread_cond_t *c, pthread_mutex_t *lock, int64_t ms);
 void tap_list_init(struct tap_list *l);
 void tap_list_push(struct tap_list *l, struct intake_tap *t);
 /* Moves at most max from the front of `from` to the empty *to. */

@@ -6,8 +6,9 @@
 #include "clk.h"
 #include "err.h"
 #include "intake_impl.h"
+#include "thread.h"
 
-enum { HOUSEKEEPING_MS = 1000, COLUMNS_A_TURN = 64 };
+enum { HOUSEKEEPING_MS = 1000, META_CHECKPOINT_MS = 60000, WEEK_ENDS_MS = 30000, COLUMNS_A_TURN = 64 };
 
 static bool count_open_bet(void *u, const struct bet *b, int64_t row)
 {
@@ -45,6 +46,7 @@ int intake_writer_open(struct intake *in)
 		r = week_open(&in->week, in->s->data_dir.v, STORE_WRITE, clk_now_ms());
 	if (r == 0)
 		r = count_open_bets(in);
+	in->over_ms = mono_ms;
 	in->recall_until_ms = mono_ms + (int64_t) NONCE_KEEP_S * 1000;
 	return r == 0 ? 0 : err_trace(r < 0 ? r : -ENOENT);
 }
@@ -192,8 +194,9 @@ static void run_job(struct intake *in, struct intake_job *j)
 	j->done(j, r <= 0 ? r : -ENOSPC);
 }
 
-/* Columns that the book has decided weigh nothing any more. */
-static int forget_decided(struct intake *in)
+/* Columns that the book has decided weigh nothing any more. over: the book is looked at anyway, so that a new week's is found
+ * also when nobody bets. */
+static int forget_decided(struct intake *in, bool over)
 {
 	int64_t t0[COLUMNS_A_TURN];
 	struct column c;
@@ -201,7 +204,7 @@ static int forget_decided(struct intake *in)
 	int64_t ended_s = clk_now_ms() / 1000 - in->rules.column_s;
 	size_t n = exposure_columns_before(in->exposure, ended_s, t0, COLUMNS_A_TURN);
 
-	if (n == 0)
+	if (n == 0 && !over)
 		return 0;
 	int r = week_begin(in->week, &db);
 	if (r != 0)
@@ -246,8 +249,31 @@ static void say_room(struct intake *in, int64_t mono_ms)
 	announcer_say(in, &one);
 }
 
+/* While a week ends nobody is the checkpointer, so that who ends it can move the old file's last commits into it. Should it not
+ * end, for want of room say, the WAL must be kept small all the same. */
+static int checkpoint(struct intake *in, bool over, int64_t mono_ms)
+{
+	struct store *db = week_store(in->week);
+	int r = 0;
+	if (!over)
+		in->over_ms = mono_ms;
+	if (mono_ms - in->over_ms < WEEK_ENDS_MS && over) {
+		store_checkpointer_leave(db);
+		return 0;
+	}
+	if (store_wal_bytes(db) >= CHECKPOINT_BYTES && store_checkpointer(db))
+		r = store_checkpoint(db, CHECKPOINT_PAGES);
+	if (r >= 0 && mono_ms - in->meta_ms >= META_CHECKPOINT_MS) {
+		in->meta_ms = mono_ms;
+		if (store_checkpointer(db))
+			r = week_checkpoint_meta(in->week);
+	}
+	return r;
+}
+
 static void keep_house(struct intake *in, int64_t mono_ms)
 {
+	bool over = week_is_over(in->week, clk_now_ms());
 	say_room(in, mono_ms);
 	if (mono_ms - in->housekeeping_ms >= HOUSEKEEPING_MS) {
 		in->housekeeping_ms = mono_ms;
@@ -257,16 +283,14 @@ static void keep_house(struct intake *in, int64_t mono_ms)
 		nonces_turn(in->signers, mono_ms);
 		(void) pthread_mutex_unlock(&in->signers_lock);
 		atomic_store(&in->disk_tight, disk_is_tight(in->s->data_dir.v));
-		int r = forget_decided(in);
+		int r = forget_decided(in, over);
 		if (r != 0)
 			failed(in, r);
 	}
+	int r = checkpoint(in, over, mono_ms);
+	if (r < 0)
+		failed(in, r);
 	struct store *db = week_store(in->week);
-	if (store_wal_bytes(db) >= CHECKPOINT_BYTES && store_checkpointer(db)) {
-		int r = store_checkpoint(db, CHECKPOINT_PAGES);
-		if (r < 0)
-			failed(in, r);
-	}
 	(void) pthread_mutex_lock(&in->lock);
 	store_stats(db, &in->store);
 	in->wal_bytes = store_wal_bytes(db);
@@ -299,7 +323,8 @@ void *intake_writer_run(void *u)
 		atomic_store(&in->writer_ms, clk_mono_ms());
 		(void) pthread_mutex_lock(&in->lock);
 		if (!in->at_writer.head && !in->jobs && !in->door_gone)
-			intake_wait(&in->writer_wake, &in->lock, exposure_open(in->exposure).micros ? ROOM_MS : IDLE_MS);
+			cond_wait_until(&in->writer_wake, &in->lock,
+					clk_mono_ms() + (exposure_open(in->exposure).micros ? ROOM_MS : IDLE_MS));
 		tap_list_take(&l, &in->at_writer, in->s->batch_max);
 		struct intake_job *jobs = take_jobs(in);
 		bool last = in->door_gone && !l.head && !jobs;

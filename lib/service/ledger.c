@@ -7,6 +7,7 @@
 #include "check.h"
 #include "err.h"
 #include "ledger_impl.h"
+#include "ulid.h"
 
 static const char *const names[LEDGER_REFS] = {
 	[LEDGER_BET] = "BET",
@@ -155,21 +156,32 @@ static int post(struct store *db, struct full_account *a, struct raw_row *row, c
 	return 0;
 }
 
+/* The row names the bet. False: a part does not fit. */
+static bool name_bet(struct raw_row *row, const struct bet *bet, char ref[ULID_TEXT_SIZE])
+{
+	const struct bet_key key = { .placed_ms = bet->placed_ms, .t0_s = bet->cell.t0_s, .low_cents = bet->cell.low_cents,
+		.user = bet->user };
+	struct ulid id;
+	if (!ledger_cell_ref(&row->cell_ref, &bet->cell) || !bet_id(&id, &key))
+		return false;
+	ulid_format(ref, &id);
+	row->text = ref;
+	row->text_len = ULID_TEXT_SIZE - 1;
+	return true;
+}
+
 int ledger_stake(struct store *db, const struct bet *bet, struct account *ret, int64_t *ret_row)
 {
 	struct full_account a;
-	struct ulid id;
+	char ref[ULID_TEXT_SIZE];
 	struct raw_row row = { .ref_type = LEDGER_BET, .amount = amount_out(bet->stake).micros, .at_ms = bet->placed_ms };
-	const struct bet_key key = { .placed_ms = bet->placed_ms, .t0_s = bet->cell.t0_s, .low_cents = bet->cell.low_cents,
-		.user = bet->user };
 	CHECK(bet->stake.micros > 0 && bet->state == BET_CONFIRMED);
 	int r = ledger_load(db, bet->user, &a);
 	if (r != 0)
 		return err_trace(r);
 	if (a.a.suspended)
 		return LEDGER_E_SUSPENDED;
-	if (!ledger_cell_ref(&row.cell_ref, &bet->cell) || !bet_id(&id, &key) ||
-			!money_add(&a.a.open_stake, a.a.open_stake, bet->stake))
+	if (!name_bet(&row, bet, ref) || !money_add(&a.a.open_stake, a.a.open_stake, bet->stake))
 		return LEDGER_E_OVERFLOW;
 	if (!money_sub(&a.a.balance, a.a.balance, bet->stake))
 		return LEDGER_E_FUNDS;
@@ -183,12 +195,13 @@ int ledger_stake(struct store *db, const struct bet *bet, struct account *ret, i
 int ledger_settle(struct store *db, const struct bet *bet, struct account *ret, int64_t *ret_row)
 {
 	struct full_account a;
+	char ref[ULID_TEXT_SIZE];
 	struct raw_row row = { .at_ms = bet->resolved_ms };
 	CHECK(bet->state == BET_WON || bet->state == BET_LOST || bet->state == BET_VOID);
 	CHECK((bet->state == BET_LOST) == (bet->payout.micros == 0));
 	row.ref_type = bet->state == BET_WON ? LEDGER_PAYOUT : LEDGER_REFUND;
 	row.amount = bet->payout.micros;
-	if (!ledger_cell_ref(&row.cell_ref, &bet->cell))
+	if (!name_bet(&row, bet, ref))
 		return LEDGER_E_OVERFLOW;
 	int r = ledger_load(db, bet->user, &a);
 	if (r != 0)

@@ -67,10 +67,12 @@ struct entry { /* one ledger row as it is shown */
 	int64_t at_ms;
 };
 
-/* The stake of a new bet leaves the account: LEDGER_E_FUNDS, LEDGER_E_SUSPENDED. open_bets, open_stake and seq move with it.
+/* The stake of a new bet leaves the account: LEDGER_E_FUNDS, _SUSPENDED, _OVERFLOW, _ABSENT. open_bets, open_stake and
+ * seq move with it.
  * *ret: the account afterwards. bet->user names it. Called by intake alone, in the transaction that puts the bet. */
 MUST_CHECK int ledger_stake(struct store *db, const struct bet *bet, struct account *ret, int64_t *ret_row);
-/* A decided bet: won pays (PAYOUT), void refunds (REFUND), lost posts nothing but seq and open_* move. Called by settle alone. */
+/* A decided bet: won pays (PAYOUT), void refunds (REFUND), lost posts nothing but seq and open_* move.
+ * LEDGER_E_OVERFLOW, _ABSENT. *ret_row: 0 when lost. Called by settle alone. */
 MUST_CHECK int ledger_settle(struct store *db, const struct bet *bet, struct account *ret, int64_t *ret_row);
 
 /* Deposits, welcome credit, withdrawals, reversals, adjustments: by an external id of 1..LEDGER_REF_ID_MAX-1 printable bytes.
@@ -100,8 +102,8 @@ MUST_CHECK int ledger_list(struct store *db, const struct ledger_query *q, ledge
 typedef bool account_cb(void *u, const struct account *a);
 MUST_CHECK int ledger_accounts(struct store *db, account_cb *cb, void *u);
 
-/* Recomputes everything that is said above over the whole file, without holding writers (one read snapshot): 0 and the counts, or 1 with
- * the first finding in text. */
+/* Recomputes everything that is said above over the whole file, without holding writers (one read snapshot): 0 and the counts, or
+ * 1 with the first finding in text. */
 struct ledger_audit {
 	int64_t accounts, rows, commits;
 	struct money balances;

@@ -192,10 +192,7 @@ static int insert_row(struct store *db, const struct raw_row *row)
 	stmt_int(st, 3, row->amount);
 	stmt_int(st, 4, row->balance_after);
 	stmt_text(st, 5, name, strlen(name));
-	if (of_a_bet(row->ref_type))
-		stmt_int(st, 6, row->cell_ref);
-	else
-		stmt_text(st, 6, row->text, row->text_len);
+	stmt_text(st, 6, row->text, row->text_len);
 	stmt_int(st, 7, row->prev);
 	stmt_int(st, 8, row->at_ms);
 	return ledger_must(stmt_run(st), "ledger row");

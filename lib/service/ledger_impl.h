@@ -5,8 +5,9 @@
  *   each bet carried over, in key order || first_row || last_row). A file's first commit follows
  *   SHA-256(book.chain_start || year || week || opened_at).
  * Bytes of a row: id, user, amount, balance_after, ref_type's number, then the reference, then prev, at. A bet's reference is
- *   its ref_id; an external one is its length and its bytes. A BET row is followed by the bytes of its bet, and a user's first
- *   row of the file by wallet, created_at, opened_version. Every integer is 8 bytes, big-endian.
+ *   t0 << 31 | low, which with the row's user and the bet itself is all that its id says; an external one is its length and its
+ *   bytes. A BET row is followed by the bytes of its bet, and a user's first row of the file by wallet, created_at,
+ *   opened_version. Every integer is 8 bytes, big-endian.
  * Bytes of a bet: t0, low, user, stake, rate, rate_min, placed_at, signed_at, nonce. */
 #ifndef TAP_LEDGER_IMPL_H
 #define TAP_LEDGER_IMPL_H
@@ -17,7 +18,7 @@
 
 enum { LOW_BITS = 31, BET_BYTES = 8 * 8 + NONCE_SIZE };
 
-/* The reference of a bet's rows: with the user it is the bet's key. False: does not fit. */
+/* What the chain takes of a bet's id: with the user it is the bet's key. False: does not fit. */
 MUST_CHECK bool ledger_cell_ref(int64_t *ret, const struct cell *cell);
 void ledger_cell_of_ref(struct cell *ret, int64_t ref); /* t0 and low */
 
@@ -35,7 +36,7 @@ struct raw_row { /* a row as it is stored */
 	int64_t id, user, amount, balance_after;
 	enum ledger_ref ref_type;
 	int64_t cell_ref;             /* BET, PAYOUT, REFUND */
-	const char *text;             /* else */
+	const char *text;             /* ref_id */
 	size_t text_len;
 	int64_t prev, at_ms;
 };

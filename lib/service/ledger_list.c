@@ -5,16 +5,27 @@
 
 #include "err.h"
 #include "ledger_impl.h"
+#include "ulid.h"
 
 /* Two processes write stamps of a clock that may step: a walk ends only when it is this far below its span. */
 enum { CLOCK_SLACK_MS = 60000 };
 
+/* A bet's id says whose it is and, of a BET row, when: both stand in the row, too. */
+static bool read_bet_id(struct raw_row *row)
+{
+	struct ulid id;
+	struct bet_key key;
+	if (row->ref_type != LEDGER_BET && row->ref_type != LEDGER_PAYOUT && row->ref_type != LEDGER_REFUND)
+		return true;
+	if (!ulid_parse(&id, row->text, row->text_len))
+		return false;
+	bet_key_of(&key, &id);
+	return key.user == row->user && (row->ref_type != LEDGER_BET || key.placed_ms == row->at_ms) &&
+			ledger_cell_ref(&row->cell_ref, &(struct cell){ .t0_s = key.t0_s, .low_cents = key.low_cents });
+}
+
 static bool read_ref(struct stmt *st, int col, struct walk_row *ret)
 {
-	if (ret->raw.ref_type == LEDGER_BET || ret->raw.ref_type == LEDGER_PAYOUT || ret->raw.ref_type == LEDGER_REFUND) {
-		ret->raw.cell_ref = stmt_col_int(st, col);
-		return stmt_col_type(st, col) == STMT_INT;
-	}
 	if (stmt_col_type(st, col) != STMT_TEXT)
 		return false;
 	size_t n;
@@ -25,7 +36,7 @@ static bool read_ref(struct stmt *st, int col, struct walk_row *ret)
 	ret->text[n] = '\0';
 	ret->raw.text = ret->text;
 	ret->raw.text_len = n;
-	return true;
+	return read_bet_id(&ret->raw);
 }
 
 int ledger_read_row(struct stmt *st, struct walk_row *ret)
@@ -83,34 +94,12 @@ int ledger_walk_start(struct store *db, int64_t user, int64_t below, int64_t *re
 	return 0;
 }
 
-static int name_bet(struct store *db, const struct raw_row *raw, char out[LEDGER_REF_ID_MAX])
-{
-	struct cell cell;
-	struct ulid id;
-	ledger_cell_of_ref(&cell, raw->cell_ref);
-	struct bet_key key = { .placed_ms = raw->at_ms, .t0_s = cell.t0_s, .low_cents = cell.low_cents, .user = raw->user };
-	if (raw->ref_type != LEDGER_BET) {
-		struct stored_bet b;
-		int r = book_load(db, raw->user, cell.t0_s, cell.low_cents, &b);
-		if (r != 0)
-			return r < 0 ? err_trace(r) : err_say(-EBADMSG, "row %lld has no bet", (long long) raw->id);
-		key.placed_ms = b.bet.placed_ms;
-	}
-	if (!bet_id(&id, &key))
-		return err_say(-EBADMSG, "row %lld names no bet", (long long) raw->id);
-	ulid_format(out, &id);
-	return 0;
-}
-
-static int show(struct store *db, const struct walk_row *w, struct entry *ret)
+static void show(const struct walk_row *w, struct entry *ret)
 {
 	*ret = (struct entry){ .row = w->raw.id, .id = ulid_make(w->raw.at_ms, 0, (uint64_t) w->raw.id), .user = w->raw.user,
 		.amount = { w->raw.amount }, .balance_after = money_of(w->raw.balance_after), .ref_type = w->raw.ref_type,
 		.at_ms = w->raw.at_ms };
-	if (!w->raw.text)
-		return name_bet(db, &w->raw, ret->ref_id);
 	memcpy(ret->ref_id, w->text, w->raw.text_len + 1);
-	return 0;
 }
 
 static bool wanted(const struct ledger_query *q, const struct raw_row *raw)
@@ -127,21 +116,18 @@ struct listing {
 	bool more, stopped;
 };
 
-static int offer(struct store *db, struct listing *l, const struct walk_row *w)
+static void offer(struct listing *l, const struct walk_row *w)
 {
 	if (!wanted(l->q, &w->raw))
-		return 0;
+		return;
 	if (l->shown == l->q->limit) {
 		l->more = l->stopped = true;
-		return 0;
+		return;
 	}
 	struct entry e;
-	int r = show(db, w, &e);
-	if (r < 0)
-		return err_trace(r);
+	show(w, &e);
 	l->shown++;
 	l->stopped = !l->cb(l->u, &e);
-	return 0;
 }
 
 /* What bears the id: rows of at most a bet's two, and one of each external type. Newest first in ids[]. */
@@ -184,7 +170,7 @@ static int list_by_ref(struct store *db, struct listing *l)
 		if (r > 0)
 			r = err_say(-EBADMSG, "ledger row %lld is missing", (long long) ids[i]);
 		if (r == 0)
-			r = offer(db, l, &w);
+			offer(l, &w);
 	}
 	return err_trace(r);
 }
@@ -202,7 +188,7 @@ static int list_by_walk(struct store *db, struct listing *l)
 			r = err_say(-EBADMSG, "ledger row %lld is missing", (long long) at);
 		if (r < 0 || (l->q->from_ms > CLOCK_SLACK_MS && w.raw.at_ms < l->q->from_ms - CLOCK_SLACK_MS))
 			break;
-		r = offer(db, l, &w);
+		offer(l, &w);
 		at = w.raw.prev < at ? w.raw.prev : 0;
 	}
 	return err_trace(r);

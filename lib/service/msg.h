@@ -1,5 +1,5 @@
 /* msg.h - every Redis key, channel and event, with its codec, declared once. Service floor, on bus and json.
- * The events on the channels are the very frames that players get (CONTRACT 5), so ws passes them on without parsing them
+ * The events on the channels are the very frames that players get (docs/clients.md), so ws passes them on without parsing them
  * again; what is for ws alone has a type that begins with "internal:". Thread: any; buffers are the caller's. */
 #ifndef TAP_MSG_H
 #define TAP_MSG_H
@@ -75,8 +75,8 @@ MUST_CHECK bool msg_session_ended_parse(struct hash *ret, const char *text, size
 /* The seq of a player's event; 0 when it carries none (bet:failed, internal:...). */
 int64_t msg_seq(const char *text, size_t n);
 
-/* Persist, then speak: after a commit. Adds to the bus' pipeline: balance:{wallet} and seq:{wallet} move forward to the account's (never
- * back: two processes announce), and the event is published, in one script. event NULL: the cache alone. */
+/* Persist, then speak: after a commit. Adds to the bus' pipeline: balance:{wallet} and seq:{wallet} move forward to the account's
+ * (never back: two processes announce), and the event is published, in one script. event NULL: the cache alone. */
 MUST_CHECK int msg_announce(struct bus *bus, const struct account *a, const struct buf *event);
 /* bet:failed and internal events: no seq, no cache. Adds to the bus' pipeline too: the caller flushes. */
 MUST_CHECK int msg_publish(struct bus *bus, const char *channel, const struct buf *event);

@@ -126,11 +126,6 @@ static struct bus_script announce_script = {
 	       "return 1\n",
 };
 
-static struct bus_arg arg_of(const char *text)
-{
-	return (struct bus_arg){ text, strlen(text) };
-}
-
 int msg_announce(struct bus *bus, const struct account *a, const struct buf *event)
 {
 	char balance_key[KEY_MAX], seq_key[KEY_MAX], channel[KEY_MAX], balance[24], seq[24];
@@ -139,10 +134,10 @@ int msg_announce(struct bus *bus, const struct account *a, const struct buf *eve
 		return err_say(-ENOMEM, "an event that could not be written whole");
 	(void) snprintf(balance, sizeof balance, "%lld", (long long) a->balance.micros);
 	(void) snprintf(seq, sizeof seq, "%lld", (long long) a->seq);
-	const struct bus_arg keys[] = { arg_of(key_balance(balance_key, &a->wallet)),
-		arg_of(key_seq(seq_key, &a->wallet)), arg_of(key_user_events(channel, &a->wallet)) };
-	const struct bus_arg args[] = { arg_of(balance), arg_of(seq),
-		event ? (struct bus_arg){ event->p, event->n } : arg_of("") };
+	const struct bus_arg keys[] = { bus_arg_of(key_balance(balance_key, &a->wallet)),
+		bus_arg_of(key_seq(seq_key, &a->wallet)), bus_arg_of(key_user_events(channel, &a->wallet)) };
+	const struct bus_arg args[] = { bus_arg_of(balance), bus_arg_of(seq),
+		event ? (struct bus_arg){ event->p, event->n } : bus_arg_of("") };
 	return err_trace(bus_add_script(bus, &announce_script, keys, ARRAY_LEN(keys), args, ARRAY_LEN(args)));
 }
 
@@ -150,6 +145,6 @@ int msg_publish(struct bus *bus, const char *channel, const struct buf *event)
 {
 	if (event->failed || event->n == 0)
 		return err_say(-ENOMEM, "an event that could not be written whole");
-	const struct bus_arg args[] = { arg_of("PUBLISH"), arg_of(channel), { event->p, event->n } };
+	const struct bus_arg args[] = { bus_arg_of("PUBLISH"), bus_arg_of(channel), { event->p, event->n } };
 	return err_trace(bus_add(bus, args, ARRAY_LEN(args)));
 }

@@ -24,7 +24,8 @@ struct ops_health {
 void ops_check(struct ops_health *h, const char *name, enum health is);               /* {"status": ...} */
 void ops_check_begin(struct ops_health *h, const char *name, enum health is);         /* ... and leaves it open for members */
 void ops_check_end(struct ops_health *h);
-/* Runs the callback and writes the whole answer to *ret; returns its HTTP status (503 for critical alone). Shared by the public /health. */
+/* Runs the callback and writes the whole answer to *ret; returns its HTTP status (503 for critical alone). Shared by the
+ * public /health. */
 unsigned ops_health_write(struct buf *ret, void (*health)(struct ops_health *h, void *u), void *u);
 
 void ops_counter(struct buf *out, const char *name, const char *help, uint64_t v);

@@ -7,7 +7,7 @@
  * users.last_row     the user's newest ledger row in this file, 0: none; each row's prev leads to the one before
  * bets.bet_row       its BET row; 0: it stands in an earlier week's file, from which the open bet was carried over
  * bets.pay_row       its PAYOUT or REFUND row; 0: none
- * transaction_ledger.ref_id  integer t0 << 31 | low for BET, PAYOUT, REFUND (with user the bet's key), else the external id
+ * transaction_ledger.ref_id  the bet's id for BET, PAYOUT, REFUND, else the external id
  * external_refs      what earlier weeks posted under an external id, so that it is for ever posted once
  * chain              one row for each commit that posted: the hash over the one before and the rows first_row..last_row
  * book.chain_start   the last hash of the week before; zeros in the first
@@ -99,6 +99,44 @@ static const char week_2_up[] =
 
 static const char week_2_down[] = "DROP TABLE withdrawals;";
 
+/* Until then a bet's rows bore t0 << 31 | low, which is the bet's only together with the user. An id is 48 bits of placed_at,
+ * 16 of t0 - placed_at / 1000, 32 of low and 32 of user, five bits a character. */
+#define LEDGER_TABLE(bet_ref) \
+	"DROP TRIGGER ledger_no_update; DROP TRIGGER ledger_no_delete; DROP INDEX ledger_external;" \
+	"ALTER TABLE transaction_ledger RENAME TO ledger_before;" \
+	"CREATE TABLE transaction_ledger(" \
+	" id INTEGER PRIMARY KEY, user INTEGER NOT NULL REFERENCES users(id), amount INTEGER NOT NULL CHECK(amount <> 0)," \
+	" balance_after INTEGER NOT NULL CHECK(balance_after >= 0)," \
+	" ref_type TEXT NOT NULL CHECK(ref_type IN ('BET', 'PAYOUT', 'REFUND', 'DEPOSIT', 'WITHDRAWAL'," \
+	" 'WITHDRAWAL_REVERSAL', 'ADJUSTMENT', 'OPENING'))," \
+	" ref_id " bet_ref "," \
+	" prev INTEGER NOT NULL CHECK(prev >= 0 AND prev < id), at INTEGER NOT NULL) STRICT;" \
+	"INSERT INTO transaction_ledger SELECT * FROM ledger_before WHERE ref_type NOT IN ('BET', 'PAYOUT', 'REFUND');"
+#define LEDGER_BETS(row, bet_ref) \
+	"INSERT INTO transaction_ledger SELECT l.id, l.user, l.amount, l.balance_after, l.ref_type, " bet_ref ", l.prev, l.at" \
+	" FROM bets b JOIN ledger_before l ON l.id = b." row ";"
+#define LEDGER_DONE \
+	"DROP TABLE ledger_before;" \
+	"CREATE UNIQUE INDEX ledger_external ON transaction_ledger(ref_id, ref_type)" \
+	" WHERE ref_type IN ('DEPOSIT', 'WITHDRAWAL', 'WITHDRAWAL_REVERSAL', 'ADJUSTMENT');" \
+	"CREATE TRIGGER ledger_no_update BEFORE UPDATE ON transaction_ledger BEGIN" \
+	" SELECT RAISE(ABORT, 'a ledger row is for ever'); END;" \
+	"CREATE TRIGGER ledger_no_delete BEFORE DELETE ON transaction_ledger BEGIN" \
+	" SELECT RAISE(ABORT, 'a ledger row is for ever'); END;"
+#define CHAR(v, shift) "substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', 1 + ((" v " >> " shift ") & 31), 1)"
+#define EIGHT(v) CHAR(v, "35") "||" CHAR(v, "30") "||" CHAR(v, "25") "||" CHAR(v, "20") "||" CHAR(v, "15") "||" \
+	CHAR(v, "10") "||" CHAR(v, "5") "||" CHAR(v, "0")
+#define BET_ID CHAR("b.placed_at", "45") "||" CHAR("b.placed_at", "40") "||" EIGHT("b.placed_at") "||" \
+	EIGHT("((b.t0 - b.placed_at / 1000 << 24) | (b.low >> 8))") "||" EIGHT("(((b.low & 255) << 32) | b.user)")
+
+static const char week_3_up[] = LEDGER_TABLE("TEXT NOT NULL") LEDGER_BETS("bet_row", BET_ID) LEDGER_BETS("pay_row", BET_ID)
+	LEDGER_DONE;
+
+#define BET_CELL "(b.t0 << 31) | b.low"
+static const char week_3_down[] = LEDGER_TABLE("ANY NOT NULL"
+	" CHECK(typeof(ref_id) = iif(ref_type IN ('BET', 'PAYOUT', 'REFUND'), 'integer', 'text'))")
+	LEDGER_BETS("bet_row", BET_CELL) LEDGER_BETS("pay_row", BET_CELL) LEDGER_DONE;
+
 /* weeks     every week's file in the order of their opening; the greatest id is the current one
  * audit     what operators changed: each row's hash covers the one before */
 static const char meta_1_up[] =
@@ -116,6 +154,6 @@ static const char meta_1_down[] = "DROP TABLE audit; DROP TABLE weeks;";
 
 const struct store_schema schema_week = { 0x54415057 /* TAPW */,
 	(const struct store_migration[]){ { 1, week_1_up, week_1_down }, { 2, week_2_up, week_2_down },
-		{ 0, NULL, NULL } } };
+		{ 3, week_3_up, week_3_down }, { 0, NULL, NULL } } };
 const struct store_schema schema_meta = { 0x5441504d /* TAPM */,
 	(const struct store_migration[]){ { 1, meta_1_up, meta_1_down }, { 0, NULL, NULL } } };

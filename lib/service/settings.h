@@ -1,5 +1,5 @@
 /* settings.h - every TAP_* key of the suite, in one table, read once at the start. Service floor.
- * One tap.env serves all daemons, so each checks all keys; --help shows those that a daemon uses. Units as CONTRACT 1.
+ * One tap.env serves all daemons, so each checks all keys; --help shows those that a daemon uses, with their units.
  * Thread: written by settings_load before threads, const afterwards. */
 #ifndef TAP_SETTINGS_H
 #define TAP_SETTINGS_H

@@ -99,7 +99,7 @@ static int decide_bet(struct deciding *d, struct bet *bet)
 				(long long) bet->cell.t0_s, (long long) bet->user, r);
 	if (r < 0)
 		return err_trace(r);
-	r = book_decide_bet(d->db, bet, row, d->now_ms);
+	r = book_decide_bet(d->db, bet, row);
 	if (r > 0)
 		return err_say(-EBADMSG, "column %lld: user %lld's bet cannot be decided (%d)", (long long) bet->cell.t0_s,
 				(long long) bet->user, r);

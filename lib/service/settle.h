@@ -33,8 +33,8 @@ struct settle_result {
 	struct money stakes, paid; /* paid: payouts and refunds */
 };
 
-/* Decides the column by the path (of path_cut, over the ticks that are its evidence). cb is called after COMMIT, once for each bet, in
- * the order of their seq; NULL: nobody is told. */
+/* Decides the column by the path (of path_cut, over the ticks that are its evidence). cb is called after COMMIT, once for each
+ * bet, in the order of their seq; NULL: nobody is told. */
 MUST_CHECK int settle_column(struct week *w, const struct settings *s, const struct path *path, int64_t now_ms,
 		struct settle_result *ret, settled_cb *cb, void *u);
 

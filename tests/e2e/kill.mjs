@@ -24,11 +24,16 @@ after(async () => {
 	await product?.stop();
 });
 
-for (const part of ['api', 'ws', 'ingest', 'resolver', 'archiver']) {
+for (const part of ['api', 'ws', 'ingest', 'resolver', 'archiver', 'nginx']) {
 	test(`kill -9 ${part}`, async () => {
 		const before = players.map((p) => p.told.length);
 		const pid = await product.kill(part);
 		await until(`${part} to be back`, 20_000, async () => (await product.program(part)) !== pid);
+		if (part === 'nginx') { // its workers must not keep the port from the one that follows
+			const next = await product.program(part);
+			await sleep(4000);
+			assert.equal(product.pid(part), next, 'it stays');
+		}
 		await until('bets again', 30_000, () => players.every((p, i) => p.told.length > before[i] + 2));
 		const listener = new Bettor(product);
 		assert.equal((await listener.login()).status, 201);

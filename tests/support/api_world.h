@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "../support/folder.h"
 #include "../support/redis_server.h"
 #include "../unit/http_client.h"
 #include "bus.h"
@@ -86,6 +87,9 @@ static inline int world_stop_api(void)
 	return status;
 }
 
+/* What the folder is to hold before the api comes up; NULL: nothing. */
+static void (*world_prefill)(void);
+
 /* more: NULL-terminated pairs of name and value. */
 static inline int world_start(const char *const *more)
 {
@@ -109,6 +113,8 @@ static inline int world_start(const char *const *more)
 		world_env(more[0], more[1]);
 	if (settings_load(&world.settings, world.env, stderr) != 0)
 		return -1;
+	if (world_prefill)
+		world_prefill();
 	world_run_api();
 	return bus_open(&world.bus, &(struct bus_conf){ .address = world.redis.address, .user = "", .password = "",
 			.timeout_ms = 2000 });
@@ -116,12 +122,10 @@ static inline int world_start(const char *const *more)
 
 static inline int world_stop(void)
 {
-	char cmd[64];
 	int status = world_stop_api();
 	world.bus = bus_close(world.bus);
 	redis_server_stop(&world.redis);
-	(void) snprintf(cmd, sizeof cmd, "rm -rf %s", world.dir);
-	return status == 0 && system(cmd) == 0 ? 0 : -1;
+	return folder_remove(world.dir) == 0 && status == 0 ? 0 : -1;
 }
 
 /* --- asking --- */

@@ -6,7 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "../support/audits.h"
+#include "../support/folder.h"
 #include "../support/redis_server.h"
 #include "clk.h"
 #include "fault.h"
@@ -80,18 +83,15 @@ static inline int start(void **state)
 
 static inline void remove_books(void)
 {
-	char cmd[128];
-	(void) snprintf(cmd, sizeof cmd, "rm -rf %s && mkdir %s", dir, dir);
-	assert_int_equal(system(cmd), 0);
+	assert_int_equal(folder_remove(dir), 0);
+	assert_int_equal(mkdir(dir, 0700), 0);
 }
 
 static inline int stop(void **state)
 {
 	(void) state;
-	char cmd[128];
 	redis_server_stop(&redis);
-	(void) snprintf(cmd, sizeof cmd, "rm -rf %s", dir);
-	return system(cmd);
+	return folder_remove(dir);
 }
 
 static inline const struct bus_reply *ask(struct bus *b, const char *command, const char *key)
@@ -235,14 +235,9 @@ static inline struct account account_of(struct wallet w)
 	struct week *week;
 	struct store *db;
 	struct account a;
-	struct ledger_audit la;
-	struct book_audit ba;
 	assert_int_equal(week_open(&week, dir, STORE_READ, clk_now_ms()), 0);
 	assert_int_equal(week_begin(week, &db), 0);
-	if (ledger_audit(db, &la) != 0)
-		fail_msg("%s", la.finding);
-	if (book_audit(db, &ba) != 0)
-		fail_msg("%s", ba.finding);
+	(void) audits_pass_in(db);
 	assert_int_equal(ledger_account(db, &w, &a), 0);
 	week_rollback(week);
 	(void) week_close(week);

@@ -14,12 +14,20 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "clk.h"
+
 struct redis_server {
 	char dir[64];
 	char socket[96];
 	char address[104]; /* as TAP_REDIS wants it */
+	const char *password; /* set before redis_server_start: asked of every client; NULL: none */
 	pid_t pid;
 };
+
+static inline void redis_server_sleep_ms(int ms)
+{
+	(void) clk_sleep_until_ms(clk_mono_ms() + ms);
+}
 
 static inline bool redis_server_answers(const struct redis_server *s)
 {
@@ -28,26 +36,28 @@ static inline bool redis_server_answers(const struct redis_server *s)
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	(void) snprintf(at.sun_path, sizeof at.sun_path, "%s", s->socket);
 	bool up = fd >= 0 && connect(fd, (struct sockaddr *) &at, sizeof at) == 0 && write(fd, "PING\r\n", 6) == 6 &&
-		  read(fd, reply, sizeof reply - 1) >= 5 && strncmp(reply, "+PONG", 5) == 0;
+		  read(fd, reply, sizeof reply - 1) >= 5 &&
+		  strncmp(reply, s->password ? "-NOAU" : "+PONG", 5) == 0;
 	if (fd >= 0)
 		(void) close(fd);
 	return up;
 }
 
-/* Starts (again, after redis_server_kill) and waits until it answers. */
+/* Starts (again, after redis_server_kill) and waits until it answers, at most 10 s. */
 static inline bool redis_server_run(struct redis_server *s)
 {
 	s->pid = fork();
 	if (s->pid == 0) {
 		(void) prctl(PR_SET_PDEATHSIG, SIGKILL);
 		(void) execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", s->socket, "--dir", s->dir, "--save", "",
-				"--appendonly", "no", "--logfile", "redis.log", (char *) NULL);
+				"--appendonly", "no", "--logfile", "redis.log", "--requirepass", s->password ? s->password : "",
+				(char *) NULL);
 		_exit(127);
 	}
-	for (int i = 0; s->pid > 0 && i < 500; i++) {
+	for (int i = 0; s->pid > 0 && i < 1000; i++) {
 		if (redis_server_answers(s))
 			return true;
-		(void) usleep(10000);
+		redis_server_sleep_ms(10);
 	}
 	return false;
 }
@@ -62,6 +72,7 @@ static inline bool redis_server_start(struct redis_server *s)
 	return redis_server_run(s);
 }
 
+/* All data is gone with it. */
 static inline void redis_server_kill(struct redis_server *s)
 {
 	if (s->pid > 0) {

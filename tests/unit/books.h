@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "../support/folder.h"
 #include "book.h"
 #include "buf.h"
 #include "ledger.h"
@@ -37,9 +38,7 @@ static int books_set_up(void **state)
 static int books_tear_down(void **state)
 {
 	(void) state;
-	char cmd[128];
-	(void) snprintf(cmd, sizeof cmd, "rm -rf %s", books_dir);
-	return system(cmd);
+	return folder_remove(books_dir);
 }
 
 static inline struct week *books_open(enum store_mode mode)
@@ -123,7 +122,7 @@ static inline int books_decide(struct store *db, struct bet *b, enum outcome o, 
 		return -ERANGE;
 	b->resolved_ms = now_ms;
 	int r = ledger_settle(db, b, ret, &row);
-	return r == 0 ? book_decide_bet(db, b, row, now_ms) : r;
+	return r == 0 ? book_decide_bet(db, b, row) : r;
 }
 
 static inline int books_settle(struct store *db, const struct tick *ticks, size_t n, int64_t t0_s, int64_t now_ms,

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "../support/folder.h"
 #include "backup.h"
 #include "clk.h"
 #include "jobs.h"
@@ -41,9 +42,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	struct world *w = *state;
-	char command[300];
-	(void) snprintf(command, sizeof command, "rm -rf %s", w->s.data_dir.v);
-	int r = system(command);
+	int r = folder_remove(w->s.data_dir.v);
 	free(w);
 	return r;
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "../support/folder.h"
 #include "backup.h"
 #include "ledger.h"
 #include "week.h"
@@ -55,10 +56,8 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	struct world *w = *state;
-	char command[96];
 	week_close(w->week);
-	(void) snprintf(command, sizeof command, "rm -rf %s", w->dir);
-	int r = system(command);
+	int r = folder_remove(w->dir);
 	free(w);
 	return r;
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "../support/folder.h"
 #include "bet.h"
 #include "book.h"
 #include "clk.h"
@@ -20,7 +21,7 @@
 #include "ledger.h"
 #include "msg.h"
 #include "path.h"
-#include "redis_server.h"
+#include "../support/redis_server.h"
 #include "settle.h"
 #include "week.h"
 #include "withdraw.h"
@@ -71,9 +72,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	struct world *w = *state;
-	char command[96];
-	(void) snprintf(command, sizeof command, "rm -rf %s", w->dir);
-	int r = system(command);
+	int r = folder_remove(w->dir);
 	free(w);
 	return r;
 }
@@ -324,7 +323,7 @@ static void a_column_is_verified_from_evidence_and_history(void **state)
 	assert_true(text_is(w, "verdict", "equal"));
 	assert_true(text_is(w, "history", "unreadable"));
 
-	redis_server_start(&redis, NULL);
+	assert_true(redis_server_start(&redis));
 	set_env(w, "TAP_REDIS", redis.address);
 	const struct bus_conf conf = { .address = redis.address, .user = "", .password = "", .timeout_ms = 1000 };
 	assert_int_equal(bus_open(&bus, &conf), 0);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "../support/folder.h"
 #include "clk.h"
 #include "shim_vfs.h"
 #include "store.h"
@@ -36,11 +37,9 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	(void) state;
-	char cmd[128];
 	shim_hooks = (struct shim_hooks){ NULL, NULL };
 	shim_remove();
-	(void) snprintf(cmd, sizeof cmd, "rm -rf %s", dir);
-	return system(cmd);
+	return folder_remove(dir);
 }
 
 static void sql(sqlite3 *db, const char *text)

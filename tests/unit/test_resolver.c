@@ -9,13 +9,15 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "../support/folder.h"
 #include "book.h"
 #include "clk.h"
 #include "heard.h"
 #include "ledger.h"
 #include "log.h"
 #include "msg.h"
-#include "redis_server.h"
+#include "../support/audits.h"
+#include "../support/redis_server.h"
 #include "resolver.h"
 #include "settle.h"
 #include "steady.h"
@@ -64,7 +66,7 @@ static int set_up(void **state)
 	struct world *w = calloc(1, sizeof *w);
 	struct account a;
 	*state = w;
-	redis_server_start(&w->redis, NULL);
+	assert_true(redis_server_start(&w->redis));
 	(void) snprintf(w->dir, sizeof w->dir, "/tmp/tap-resolver-XXXXXX");
 	assert_non_null(mkdtemp(w->dir));
 	w->s = (struct settings){ .column_s = W, .row_cents = H, .max_tick_gap_ms = 3000, .tick_ms = 100,
@@ -88,13 +90,11 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	struct world *w = *state;
-	char command[96];
 	resolver_close(w->resolver);
 	week_close(w->book);
 	bus_close(w->bus);
 	redis_server_stop(&w->redis);
-	(void) snprintf(command, sizeof command, "rm -rf %s", w->dir);
-	int r = system(command);
+	int r = folder_remove(w->dir);
 	free(w);
 	return r;
 }
@@ -185,18 +185,6 @@ static struct account account(struct world *w)
 	return a;
 }
 
-static void check_audits(struct world *w)
-{
-	struct ledger_audit la;
-	struct book_audit ba;
-	struct store *db = begin(w);
-	if (ledger_audit(db, &la) != 0)
-		fail_msg("ledger: %s", la.finding);
-	if (book_audit(db, &ba) != 0)
-		fail_msg("book: %s", ba.finding);
-	week_rollback(w->book);
-}
-
 /* Redis' cache holds the account's balance: the announcer came through. */
 static void await_announced(struct world *w)
 {
@@ -241,7 +229,7 @@ static void a_column_is_decided_after_its_end_and_the_grace(void **state)
 	assert_int_equal(run(w, end_ms(w->t0_s + W) + GRACE_MS), 1);
 	assert_int_equal(column(w, w->t0_s + W, &next), 0);
 	assert_memory_equal(&next.prev_digest, &c.digest, sizeof c.digest);
-	check_audits(w);
+	audits_pass(w->book);
 }
 
 static void gaps_and_a_missing_anchor_void(void **state)
@@ -265,7 +253,7 @@ static void gaps_and_a_missing_anchor_void(void **state)
 	assert_int_equal(column(w, t0, &c), 0);
 	assert_false(c.has_anchor);
 	assert_int_equal(account(w).balance.micros, 1000 * STAKE - 4 * STAKE + 3 * STAKE + 3 * STAKE);
-	check_audits(w);
+	audits_pass(w->book);
 }
 
 static void a_flush_in_mid_column_loses_nothing_that_was_published(void **state)
@@ -285,7 +273,7 @@ static void a_flush_in_mid_column_loses_nothing_that_was_published(void **state)
 	assert_int_equal(c.n_ticks, 51);
 	assert_int_equal(c.status, COLUMN_SETTLED);
 	assert_int_equal(state_of(w, t0, 9700000), BET_WON);
-	check_audits(w);
+	audits_pass(w->book);
 }
 
 static void without_redis_columns_wait_and_then_the_heard_ticks_decide(void **state)
@@ -311,7 +299,7 @@ static void without_redis_columns_wait_and_then_the_heard_ticks_decide(void **st
 	assert_int_equal(st.columns_unread, 2);
 	assert_false(st.history_up);
 	/* what could not be announced is, once Redis is back; then columns go on */
-	redis_server_run(&w->redis, NULL);
+	assert_true(redis_server_run(&w->redis));
 	await_announced(w);
 	record(w, (t0 + 2 * W) * 1000 - 100, end_ms(t0 + 2 * W), 100, P);
 	for (int i = 0; i < 100 && column(w, t0 + 2 * W, &c) != 0; i++) {
@@ -320,7 +308,7 @@ static void without_redis_columns_wait_and_then_the_heard_ticks_decide(void **st
 	}
 	assert_int_equal(column(w, t0 + 2 * W, &c), 0);
 	assert_int_equal(c.status, COLUMN_SETTLED);
-	check_audits(w);
+	audits_pass(w->book);
 }
 
 static void a_short_stop_is_caught_up_whole(void **state)
@@ -341,7 +329,7 @@ static void a_short_stop_is_caught_up_whole(void **state)
 	assert_int_equal(column(w, later, &c), BOOK_E_ABSENT);
 	assert_int_equal(state_of(w, t0 + 30, 9700000), BET_WON);
 	assert_int_equal(state_of(w, t0 + 300, 9700000), BET_VOID);
-	check_audits(w);
+	audits_pass(w->book);
 }
 
 static void of_a_long_stop_only_what_happened_is_recorded(void **state)
@@ -365,7 +353,7 @@ static void of_a_long_stop_only_what_happened_is_recorded(void **state)
 	assert_int_equal(column(w, t0 + 2010, &c), BOOK_E_ABSENT);
 	assert_int_equal(column(w, later, &c), 0);
 	assert_int_equal(state_of(w, t0 + 1000, 9700000), BET_VOID);
-	check_audits(w);
+	audits_pass(w->book);
 }
 
 /* A week's new book holds open bets of columns that it has no record of. */
@@ -383,7 +371,7 @@ static void open_bets_before_the_first_record_are_decided(void **state)
 	assert_int_equal(state_of(w, t0 - 10, 9700000), BET_WON);
 	assert_int_equal(column(w, t0 - 5, &c), BOOK_E_ABSENT);
 	assert_int_equal(run(w, end_ms(t0) + GRACE_MS), 1);
-	check_audits(w);
+	audits_pass(w->book);
 }
 
 static void set_seq(struct world *w, int64_t seq)

@@ -13,12 +13,14 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "../support/folder.h"
 #include "book.h"
 #include "clk.h"
 #include "ledger.h"
 #include "msg.h"
 #include "path.h"
-#include "redis_server.h"
+#include "../support/audits.h"
+#include "../support/redis_server.h"
 #include "settle.h"
 #include "week.h"
 
@@ -122,7 +124,7 @@ static int set_up(void **state)
 	const char *seed = getenv("TAP_TEST_SEED");
 	w->rnd = seed ? (unsigned) strtoul(seed, NULL, 10) : (unsigned) clk_now_ms();
 	print_message("TAP_TEST_SEED=%u\n", w->rnd);
-	redis_server_start(&w->redis, NULL);
+	assert_true(redis_server_start(&w->redis));
 	const struct bus_conf conf = { .address = w->redis.address, .user = "", .password = "", .timeout_ms = 2000 };
 	assert_int_equal(bus_open(&w->bus, &conf), 0);
 	(void) snprintf(w->dir, sizeof w->dir, "/tmp/tap-kill-XXXXXX");
@@ -143,12 +145,10 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	struct world *w = *state;
-	char command[96];
 	week_close(w->book);
 	bus_close(w->bus);
 	redis_server_stop(&w->redis);
-	(void) snprintf(command, sizeof command, "rm -rf %s", w->dir);
-	int r = system(command);
+	int r = folder_remove(w->dir);
 	free(w);
 	return r;
 }
@@ -239,8 +239,6 @@ static bool count_bet(void *u, const struct bet *b, int64_t row)
 
 static void check_all(struct world *w)
 {
-	struct ledger_audit la;
-	struct book_audit ba;
 	struct tally t = { .w = w };
 	for (int c = 0; c < COLUMNS; c++)
 		check_column(w, w->t0_s + c * W);
@@ -254,10 +252,7 @@ static void check_all(struct world *w)
 		assert_int_equal(a.open_bets, 0);
 		assert_int_equal(a.open_stake.micros, 0);
 	}
-	if (ledger_audit(db, &la) != 0)
-		fail_msg("ledger: %s", la.finding);
-	if (book_audit(db, &ba) != 0)
-		fail_msg("book: %s", ba.finding);
+	const struct ledger_audit la = audits_pass_in(db);
 	week_rollback(w->book);
 	assert_int_equal(t.bets, (COLUMNS - 1) * BETS);
 	assert_true(t.won > 0 && t.lost > 0 && t.refunded > 0);

@@ -9,6 +9,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "../support/folder.h"
+#include "../support/audits.h"
 #include "book.h"
 #include "buf.h"
 #include "fault.h"
@@ -86,10 +88,8 @@ static int world_up(void **state)
 static int world_down(void **state)
 {
 	struct world *w = *state;
-	char command[96];
 	week_close(w->week);
-	(void) snprintf(command, sizeof command, "rm -rf %s", w->dir);
-	int r = system(command);
+	int r = folder_remove(w->dir);
 	free(w);
 	return r;
 }
@@ -144,18 +144,6 @@ static void check_accounts(struct world *w)
 		assert_int_equal(a.balance.micros, w->balance[i]);
 		assert_int_equal(a.seq, w->seq[i]);
 	}
-	week_rollback(w->week);
-}
-
-static void check_audits(struct world *w)
-{
-	struct ledger_audit la;
-	struct book_audit ba;
-	struct store *db = begin(w);
-	if (ledger_audit(db, &la) != 0)
-		fail_msg("ledger: %s", la.finding);
-	if (book_audit(db, &ba) != 0)
-		fail_msg("book: %s", ba.finding);
 	week_rollback(w->week);
 }
 
@@ -261,7 +249,7 @@ static void settling_follows_the_model(void **state)
 		assert_int_equal(settle_verify(db, &rules, t0_s, text, sizeof text), 0);
 		week_rollback(w->week);
 	}
-	check_audits(w);
+	audits_pass(w->week);
 }
 
 static struct path steady_path(struct tick *ticks, int64_t t0_s)
@@ -307,7 +295,7 @@ static void a_column_without_any_tick_is_void(void **state)
 	assert_int_equal(there.status, COLUMN_VOID);
 	assert_int_equal(there.n_ticks, 0);
 	assert_false(there.has_anchor);
-	check_audits(w);
+	audits_pass(w->week);
 }
 
 static void a_payout_beyond_64_bits_changes_nothing(void **state)
@@ -456,7 +444,7 @@ static void each_step_can_fail_and_nothing_is_half_done(void **state)
 		}
 		check_accounts(w);
 	}
-	check_audits(w);
+	audits_pass(w->week);
 }
 #endif
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "../support/folder.h"
 #include "clk.h"
 #include "err.h"
 #include "fault.h"
@@ -41,9 +42,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	(void) state;
-	char cmd[128];
-	(void) snprintf(cmd, sizeof cmd, "rm -rf %s", dir);
-	return system(cmd);
+	return folder_remove(dir);
 }
 
 static struct store *opened(enum store_mode mode)

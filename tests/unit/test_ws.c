@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <errno.h>
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -12,7 +13,7 @@
 #include "auth.h"
 #include "history.h"
 #include "msg.h"
-#include "redis_server.h"
+#include "../support/redis_server.h"
 #include "ws.h"
 
 enum { TEXT = 1, CLOSE = 8, PING = 9, ENDED = -1, FRAME_MAX = 70000 };
@@ -319,7 +320,7 @@ static int set_up(void **state)
 		"TAP_ALLOWED_ORIGINS=http://play.example,https://other.example", NULL };
 	assert_int_equal(settings_load(&settings, env, stderr), 0);
 	assert_int_equal(sig_init(), 0);
-	redis_server_start(&redis, NULL);
+	assert_true(redis_server_start(&redis));
 	bus_conf = (struct bus_conf){ .address = redis.address, .user = "", .password = "", .timeout_ms = 500 };
 	assert_int_equal(bus_open(&bus, &bus_conf), 0);
 	assert_int_equal(ws_open(&ws, &settings, &bus_conf, -1), 0);
@@ -350,9 +351,13 @@ static void a_guest_is_greeted_and_shown_the_boards(void **state)
 	assert_non_null(strstr(a.text, "\"constants\":{\"column_seconds\":5"));
 	assert_int_equal(next(&a, 2000), TEXT);
 	assert_string_equal(a.text, "{\"type\":\"system:status\",\"price_feed\":\"critical\",\"betting\":false}");
-	publish_price(9741234);
+	/* ingest before its first tick, and after it */
+	publish(CHANNEL_STATUS, "{\"type\":\"system:status\",\"price_feed\":\"critical\",\"betting\":false}");
+	publish_price(9741233);
+	publish(CHANNEL_STATUS, "{\"type\":\"system:status\",\"price_feed\":\"healthy\",\"betting\":true}");
 	expect(&a, "system:status"); /* the first tick heals */
 	assert_string_equal(a.text, "{\"type\":\"system:status\",\"price_feed\":\"healthy\",\"betting\":true}");
+	publish_price(9741234);
 	expect(&a, "price");
 	assert_non_null(strstr(a.text, "\"p\":9741234}"));
 	publish_grid(77);
@@ -385,6 +390,7 @@ static void a_guest_is_greeted_and_shown_the_boards(void **state)
 static void a_silent_feed_is_told(void **state)
 {
 	(void) state;
+	publish(CHANNEL_STATUS, "{\"type\":\"system:status\",\"price_feed\":\"healthy\",\"betting\":true}");
 	publish_price(100);
 	assert_int_equal(knock(&a, ""), 101);
 	expect(&a, "price");
@@ -392,6 +398,11 @@ static void a_silent_feed_is_told(void **state)
 	expect(&a, "system:status");
 	assert_string_equal(a.text, "{\"type\":\"system:status\",\"price_feed\":\"degraded\",\"betting\":true}");
 	assert_in_range(clk_mono_ms() - from, 2500, 4000);
+	assert_int_equal(next(&a, 9000), TEXT);
+	assert_string_equal(a.text, "{\"type\":\"system:status\",\"price_feed\":\"critical\",\"betting\":false}");
+	publish_price(101);
+	assert_int_equal(next(&a, 2000), TEXT);
+	assert_true(is_type(a.text, "price")); /* ingest's word from before the silence opens nothing */
 	leave(&a);
 }
 
@@ -573,7 +584,7 @@ static void redis_may_go_and_come_back(void **state)
 	assert_int_equal(expect_close(&b), 1013);
 	assert_in_range(clk_mono_ms() - from, 1900, 3000);
 	leave(&b);
-	redis_server_run(&redis, NULL);
+	assert_true(redis_server_run(&redis));
 	int64_t back = clk_mono_ms();
 	for (bool seen = false; !seen;) { /* the same connection goes on */
 		redis_server_sleep_ms(BUS_RETRY_MS);

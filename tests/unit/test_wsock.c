@@ -218,6 +218,12 @@ static unsigned status_of(const char *head)
 	unsigned status = 0;
 	if (n >= 12)
 		(void) sscanf(answer, "HTTP/1.1 %u", &status);
+	if (status >= 400 && n > 100) { /* a problem is told like the api's */
+		static const char *const members[] = { "\"title\":\"", "\"status\":", "\"code\":\"", "\"detail\":\"",
+			"\"request_id\":\"" };
+		for (size_t i = 0; i < ARRAY_LEN(members); i++)
+			assert_non_null(strstr(answer, members[i]));
+	}
 	return status;
 }
 
@@ -280,7 +286,6 @@ static void texts_go_both_ways(void **state)
 	assert_string_equal(client.last, "hello");
 	/* one frame for many, and more than one sending of it */
 	struct wsock_frame *shared = wsock_frame_new("shared \xe2\x82\xac", 10);
-	assert_int_equal(wsock_frame_size(shared), 10);
 	for (int i = 0; i < 5; i++) {
 		push(&server, wsock_frame_ref(shared));
 		push(&client, wsock_frame_ref(shared));

@@ -12,6 +12,14 @@ export class Bettor extends Player {
 		this.told = [];      // answers that said confirmed
 		this.unanswered = []; // signed bets without an answer
 		this.refusals = {};
+		this.tried = new Set(); // cells: one bet for each, for ever
+	}
+
+	// The open cell with the highest rate of a column that this player has not tried yet.
+	fresh(grid, i) {
+		const cell = cells(grid).filter((c) => c.i === i && c.rate > 0 && !this.tried.has(c.cell)).sort((a, b) => b.rate - a.rate)[0];
+		this.tried.add(cell.cell);
+		return cell;
 	}
 
 	async play(everyMs = 250) {
@@ -37,10 +45,11 @@ export class Bettor extends Player {
 			const answer = await this.api.call('GET', '/api/v1/grid');
 			if (answer.status !== 200)
 				return this.refused(`grid ${answer.body?.code}`);
-			const open = cells(answer.body).filter((c) => c.rate > 0 && c.i < 3);
+			const open = cells(answer.body).filter((c) => c.rate > 0 && c.i < 3 && !this.tried.has(c.cell));
 			if (open.length === 0)
 				return this.refused('no open cell');
 			const cell = open[Math.floor(Math.random() * open.length)].cell;
+			this.tried.add(cell);
 			bet = await this.signed({ cell, stake: USD });
 		} catch {
 			return this.refused('no grid');

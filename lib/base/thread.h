@@ -1,0 +1,18 @@
+/* thread.h - threads that take no signal, and waits by the monotonic clock. Base floor. Thread: any. */
+#ifndef TAP_THREAD_H
+#define TAP_THREAD_H
+
+#include <pthread.h>
+#include <stdint.h>
+
+#include "attr.h"
+
+/* pthread_create with all signals blocked in the new thread, since they are the main thread's: 0, or negative errno. */
+MUST_CHECK int thread_start(pthread_t *ret, void *(*run)(void *), void *u);
+
+/* A condition for cond_wait_until, which a clock that is set does not disturb: 0, or negative errno. */
+MUST_CHECK int cond_init(pthread_cond_t *c);
+/* Holding the lock: until the condition is signalled or the monotonic time has come; may return for nothing. */
+void cond_wait_until(pthread_cond_t *c, pthread_mutex_t *lock, int64_t mono_ms);
+
+#endif
