@@ -25,7 +25,6 @@ struct bus {
 	size_t n_calls;
 	redisReply *replies[BUS_PIPELINE_MAX];
 	size_t n_replies;
-	unsigned long generation;
 	int64_t retry_at_ms;      /* after a failed attempt: not before */
 };
 
@@ -70,11 +69,6 @@ struct bus *bus_close(struct bus *b)
 	return NULL;
 }
 
-unsigned long bus_generation(const struct bus *b)
-{
-	return b->generation;
-}
-
 static int connect_by(struct bus *b, int64_t deadline_ms)
 {
 	/* A server that went away while nothing was in flight is seen here, before a command is lost to it. */
@@ -88,7 +82,6 @@ static int connect_by(struct bus *b, int64_t deadline_ms)
 		b->retry_at_ms = clk_mono_ms() + BUS_RETRY_MS;
 		return err_trace(r);
 	}
-	b->generation++;
 	return 0;
 }
 

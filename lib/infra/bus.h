@@ -41,8 +41,6 @@ MUST_CHECK int bus_open(struct bus **ret, const struct bus_conf *conf);
 struct bus *bus_close(struct bus *b);
 /* The connection is up, or came up now: 0 or negative errno. */
 MUST_CHECK int bus_ready(struct bus *b);
-/* Grows with each new connection: a caller that caches sees that Redis may have been emptied. */
-unsigned long bus_generation(const struct bus *b);
 
 /* Appends a command to the pipeline (copied); bus_flush sends all and makes the replies readable in order. A pipeline takes
  * at most BUS_PIPELINE_MAX commands: -ENOBUFS beyond. */

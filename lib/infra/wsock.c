@@ -35,11 +35,6 @@ struct wsock_frame *wsock_frame_unref(struct wsock_frame *f)
 	return NULL;
 }
 
-size_t wsock_frame_size(const struct wsock_frame *f)
-{
-	return f->n;
-}
-
 struct wsock_conn *wsock_conn_new(struct wsock_loop *l, const struct wsock_ops *ops, void *u, size_t message_max)
 {
 	struct wsock_conn *c = calloc(1, sizeof *c);

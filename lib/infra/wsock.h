@@ -26,7 +26,6 @@ void wsock_wake(struct wsock_loop *l); /* any thread: the present turn ends soon
 struct wsock_frame *wsock_frame_new(const char *text, size_t n);
 struct wsock_frame *wsock_frame_ref(struct wsock_frame *f);
 struct wsock_frame *wsock_frame_unref(struct wsock_frame *f); /* returns NULL */
-size_t wsock_frame_size(const struct wsock_frame *f);
 
 struct wsock_ops {
 	/* Handshake done. Return false to close with 1013. *u is the connection's own pointer, passed to all others. */

@@ -286,7 +286,6 @@ static void texts_go_both_ways(void **state)
 	assert_string_equal(client.last, "hello");
 	/* one frame for many, and more than one sending of it */
 	struct wsock_frame *shared = wsock_frame_new("shared \xe2\x82\xac", 10);
-	assert_int_equal(wsock_frame_size(shared), 10);
 	for (int i = 0; i < 5; i++) {
 		push(&server, wsock_frame_ref(shared));
 		push(&client, wsock_frame_ref(shared));
