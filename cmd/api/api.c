@@ -7,6 +7,7 @@
 #include "daemon.h"
 #include "err.h"
 #include "log.h"
+#include "roller.h"
 #include "sig.h"
 
 static struct api api;
@@ -44,6 +45,20 @@ const struct httpd_route api_routes[] = {
 	{ NULL, NULL, NULL, 0 },
 };
 
+/* The week's end, on the roller's thread. */
+static void rolled(void *u, int result, struct clk_week week, const struct week_rolled *w)
+{
+	(void) u;
+	if (result == 0)
+		log_notice("week %04d-W%02d is open: %lld accounts, %lld openings, %lld open bets; writers waited %lld us", week.year,
+				week.week, (long long) w->accounts, (long long) w->openings, (long long) w->open_bets,
+				(long long) w->pause_us);
+	else if (result > 0)
+		log_err("the week cannot be ended: the disk is full; tried again in %d s", ROLLER_RETRY_MS / 1000);
+	else
+		(void) log_errno(result, "the week cannot be ended; tried again in %d s", ROLLER_RETRY_MS / 1000);
+}
+
 static int start_http(struct api *a)
 {
 	struct httpd_conf conf = { .host = a->s->api_listen.host, .port = a->s->api_listen.port,
@@ -71,6 +86,9 @@ int api_start(const struct settings *s)
 	r = intake_start(&api.intake, s, bus, &market);
 	if (r < 0)
 		return log_errno(r, "the book in %s cannot be opened", s->data_dir.v);
+	r = roller_start(&api.roller, s->data_dir.v, ROLLER_PATIENCE_API_MS, rolled, NULL);
+	if (r < 0)
+		return log_errno(r, "nobody would end the week");
 	r = work_start(&api.work, &api, bus);
 	if (r < 0)
 		return log_errno(r, "no readers");
@@ -98,6 +116,7 @@ void api_stop(void)
 	(void) pthread_rwlock_wrlock(&up_lock);
 	up = false;
 	(void) pthread_rwlock_unlock(&up_lock);
+	api.roller = roller_stop(api.roller);
 	if (api.http)
 		httpd_quiesce(api.http);
 	if (api.work)

@@ -25,6 +25,7 @@ struct api {
 	struct intake *intake;
 	struct work *work;
 	struct httpd *http;
+	struct roller *roller;
 	struct ops_histogram bet_seconds; /* from the request to its answer */
 };
 

@@ -67,3 +67,14 @@ void write_cursor(struct json_out *w, bool more, int64_t last_row)
 	(void) snprintf(text, sizeof text, "%c%lld", cursor_form, (long long) last_row);
 	jw_str(w, "next_cursor", text);
 }
+
+void write_archived(struct json_out *w, const struct week_missing *missing)
+{
+	jw_array(w, "archived_weeks");
+	for (size_t i = 0; i < missing->n; i++) {
+		char label[WEEK_LABEL_SIZE];
+		week_label(label, missing->weeks[i]);
+		jw_str(w, NULL, label);
+	}
+	jw_end_array(w);
+}

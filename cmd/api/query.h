@@ -9,6 +9,7 @@
 #include "buf.h"
 #include "httpd.h"
 #include "json.h"
+#include "week.h"
 
 enum { LIST_LIMIT = 50, LIST_LIMIT_MAX = 500 };
 
@@ -24,6 +25,8 @@ MUST_CHECK bool number_parse(int64_t *ret, const char *text);
 MUST_CHECK bool query_number(struct httpd_req *req, const char *name, int64_t *ret);
 /* False: answered with malformed_request. */
 MUST_CHECK bool query_list(struct httpd_req *req, struct list_query *ret);
+/* "archived_weeks": weeks of the span that are no longer on this disk, newest first. */
+void write_archived(struct json_out *w, const struct week_missing *missing);
 /* "next_cursor": opaque text, or null when there is no more. */
 void write_cursor(struct json_out *w, bool more, int64_t last_row);
 

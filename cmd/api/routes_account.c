@@ -80,6 +80,7 @@ static void ledger(struct worker *w, struct httpd_req *req, void *arg)
 	struct buf body = BUF_INIT(ANSWER_MAX);
 	struct json_out out;
 	struct entries list = { .w = &out };
+	struct week_missing missing;
 	bool more;
 	(void) arg;
 
@@ -93,7 +94,7 @@ static void ledger(struct worker *w, struct httpd_req *req, void *arg)
 	jw_begin(&out, &body);
 	jw_object(&out, NULL);
 	jw_array(&out, "entries");
-	int r = ledger_list(db, &q, add_entry, &list, &more);
+	int r = week_ledger(w->week, &q, add_entry, &list, &more, &missing);
 	worker_done(w);
 	if (r < 0) {
 		buf_free(&body);
@@ -102,6 +103,7 @@ static void ledger(struct worker *w, struct httpd_req *req, void *arg)
 	}
 	jw_end_array(&out);
 	write_cursor(&out, more, list.last_row);
+	write_archived(&out, &missing);
 	jw_end_object(&out);
 	httpd_reply_json(req, 200, &body);
 }

@@ -196,15 +196,16 @@ static bool collect_bet(void *u, const struct bet *b, int64_t row)
 }
 
 /* The columns of a list repeat: the last one read is kept. */
-static int write_bets(struct json_out *out, struct store *db, const struct bet_list *l)
+static int write_bets(struct json_out *out, struct week *week, const struct bet_list *l)
 {
+	struct store *db;
 	struct column c;
 	int64_t held = -1;
 	for (size_t i = 0; i < l->n; i++) {
 		const struct bet *b = &l->bets[i];
 		bool decided = b->state != BET_CONFIRMED;
 		if (decided && b->cell.t0_s != held) {
-			int r = book_column(db, b->cell.t0_s, &c);
+			int r = week_column(week, b->cell.t0_s, &c, &db);
 			if (r < 0)
 				return r;
 			held = r == 0 ? b->cell.t0_s : -1;
@@ -214,19 +215,20 @@ static int write_bets(struct json_out *out, struct store *db, const struct bet_l
 	return 0;
 }
 
-static int list_bets(struct json_out *out, struct store *db, const struct bet_query *q, struct bet_list *l)
+static int list_bets(struct json_out *out, struct week *week, const struct bet_query *q, struct bet_list *l)
 {
+	struct week_missing missing;
 	bool more;
 	jw_object(out, NULL);
 	jw_array(out, "bets");
-	int r = book_bets(db, q, collect_bet, l, &more);
+	int r = week_bets(week, q, collect_bet, l, &more, &missing);
 	if (r == 0)
-		r = write_bets(out, db, l);
+		r = write_bets(out, week, l);
 	jw_end_array(out);
 	if (r == 0)
 		write_cursor(out, more, l->last_row);
-	jw_array(out, "archived_weeks"); /* weeks that are no longer on this disk */
-	jw_end_array(out);
+	if (r == 0)
+		write_archived(out, &missing);
 	jw_end_object(out);
 	return r;
 }
@@ -265,7 +267,7 @@ static void bets(struct worker *w, struct httpd_req *req, void *arg)
 	q.user = a.user;
 	struct bet_list list = { .bets = calloc(q.limit, sizeof *list.bets), .max = q.limit };
 	jw_begin(&out, &body);
-	int r = list.bets ? list_bets(&out, db, &q, &list) : -ENOMEM;
+	int r = list.bets ? list_bets(&out, w->week, &q, &list) : -ENOMEM;
 	worker_done(w);
 	free(list.bets);
 	if (r < 0) {
@@ -282,14 +284,14 @@ void get_bets(struct httpd_req *req, void *ctx)
 }
 
 /* 0: the player's own bet, with its column once decided; BOOK_E_ABSENT also for another's. */
-static int read_bet(struct worker *w, struct httpd_req *req, struct store *db, int64_t user, struct bet *b, struct column *c,
-		bool *decided)
+static int read_bet(struct worker *w, struct httpd_req *req, int64_t user, struct bet *b, struct column *c, bool *decided)
 {
+	struct store *db;
 	const char *text = httpd_param(req);
 	struct ulid id;
 	if (!ulid_parse(&id, text, strlen(text)))
 		return BOOK_E_ABSENT;
-	int r = book_bet_by_id(db, &id, w->api->rules.row_cents, b);
+	int r = week_bet_by_id(w->week, &id, w->api->rules.row_cents, b);
 	if (r != 0)
 		return r;
 	if (b->user != user)
@@ -297,7 +299,7 @@ static int read_bet(struct worker *w, struct httpd_req *req, struct store *db, i
 	*decided = b->state != BET_CONFIRMED;
 	if (!*decided)
 		return 0;
-	r = book_column(db, b->cell.t0_s, c);
+	r = week_column(w->week, b->cell.t0_s, c, &db);
 	if (r == BOOK_E_ABSENT)
 		*decided = false;
 	return r < 0 ? r : 0;
@@ -316,7 +318,7 @@ static void bet(struct worker *w, struct httpd_req *req, void *arg)
 
 	if (!api_player(w, req, &db, &a))
 		return;
-	int r = read_bet(w, req, db, a.user, &b, &c, &decided);
+	int r = read_bet(w, req, a.user, &b, &c, &decided);
 	worker_done(w);
 	if (r < 0) {
 		api_unavailable(req, r, "bet");

@@ -86,13 +86,13 @@ static int may_come(struct worker *w, struct store *db, int64_t t0_s, int64_t no
 /* 0: recorded; BOOK_E_ABSENT: it is open when *ret_open. */
 static int read_column(struct worker *w, int64_t t0_s, struct column *ret, struct open_column *open, bool *ret_open)
 {
-	struct store *db;
+	struct store *db, *found;
 	struct column prev;
 	int64_t now_s = clk_now_ms() / 1000;
 	int r = worker_db(w, &db);
 	if (r < 0)
 		return r;
-	r = book_column(db, t0_s, ret);
+	r = week_column(w->week, t0_s, ret, &found);
 	*ret_open = false;
 	if (r == BOOK_E_ABSENT && t0_s <= now_s) {
 		int e = may_come(w, db, t0_s, now_s, ret_open);

@@ -10,7 +10,7 @@
 /* What a usage line asks for, one item at a time. */
 struct item {
 	char name[24];  /* "" for a positional one */
-	bool optional;
+	bool optional, flag; /* a flag takes no value */
 };
 
 static size_t word_of(char *out, size_t size, const char *at)
@@ -28,6 +28,7 @@ static bool next_item(const char **at, struct item *ret)
 	char word[24];
 	*at += strspn(*at, " ]");
 	ret->optional = **at == '[';
+	ret->flag = false;
 	*at += ret->optional;
 	if (**at == '\0')
 		return false;
@@ -37,18 +38,23 @@ static bool next_item(const char **at, struct item *ret)
 		return true;
 	}
 	(void) snprintf(ret->name, sizeof ret->name, "%s", word + 2);
+	ret->flag = **at == ']' || **at == '\0';
+	if (ret->flag)
+		return true;
 	*at += strspn(*at, " ");
 	*at += word_of(word, sizeof word, *at); /* the argument's name */
 	return true;
 }
 
-static bool takes_option(const struct ctl_verb *v, const char *name)
+static bool takes_option(const struct ctl_verb *v, const char *name, bool *ret_flag)
 {
 	const char *at = v->usage;
 	struct item item;
-	while (next_item(&at, &item))
+	while (next_item(&at, &item)) {
+		*ret_flag = item.flag;
 		if (item.name[0] && strcmp(item.name, name) == 0)
 			return true;
+	}
 	return false;
 }
 
@@ -106,10 +112,13 @@ static bool take_option(struct ctl *c, const char *arg, const char *next, int *i
 	if (n == 0 || n >= sizeof plain)
 		return ctl_fail(c, EX_USAGE, "%s is no option", arg), false;
 	memcpy(plain, name, n);
-	if (!takes_option(c->verb, plain))
+	bool flag;
+	if (!takes_option(c->verb, plain, &flag))
 		return ctl_fail(c, EX_USAGE, "%s: --%s is no option of it; usage: %s", c->verb->name, plain, c->verb->usage), false;
 	if (ctl_option(c, plain))
 		return ctl_fail(c, EX_USAGE, "--%s is given twice", plain), false;
+	if (flag)
+		return value ? (ctl_fail(c, EX_USAGE, "--%s takes no value", plain), false) : add(c, plain, "");
 	if (!value && !next)
 		return ctl_fail(c, EX_USAGE, "--%s needs a value", plain), false;
 	*i += !value;

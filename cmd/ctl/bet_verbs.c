@@ -60,20 +60,21 @@ static void show_bet(struct out *o, const char *id, const struct bet *b, const s
 	out_int(o, "signed_at", b->signed_s);
 }
 
-static int find_bet(struct ctl *c, struct store *db, const struct ulid *id, const char *text)
+static int find_bet(struct ctl *c, struct week *w, struct store *db, const struct ulid *id, const char *text)
 {
+	struct store *of_column;
 	struct bet b;
 	struct account a;
 	struct column column;
-	int r = book_bet_by_id(db, id, c->settings.row_cents, &b);
+	int r = week_bet_by_id(w, id, c->settings.row_cents, &b);
 	if (r == BOOK_E_ABSENT)
-		return ctl_fail(c, EX_NOINPUT, "there is no bet %s in this week's book", text);
+		return ctl_fail(c, EX_NOINPUT, "there is no bet %s in the weeks that are here", text);
 	if (r == 0)
 		r = ledger_account_by_id(db, b.user, &a);
 	if (r == 0)
 		show_bet(&c->out, text, &b, &a);
 	if (r == 0 && b.state != BET_CONFIRMED) {
-		r = book_column(db, b.cell.t0_s, &column);
+		r = week_column(w, b.cell.t0_s, &column, &of_column);
 		if (r == 0)
 			show_column(&c->out, &column);
 	}
@@ -92,7 +93,7 @@ int verb_bet_show(struct ctl *c)
 	if (!w)
 		return code;
 	int r = week_begin(w, &db);
-	return r ? ctl_fail_errno(c, r, "the book") : find_bet(c, db, &id, text);
+	return r ? ctl_fail_errno(c, r, "the book") : find_bet(c, w, db, &id, text);
 }
 
 enum history_says { HISTORY_SAME, HISTORY_INCOMPLETE, HISTORY_GONE, HISTORY_DIFFERS, HISTORY_UNREADABLE };
@@ -153,18 +154,20 @@ static enum history_says ask_history(struct ctl *c, int64_t t0_s, const struct t
 	return says;
 }
 
-static int verify(struct ctl *c, struct store *db, int64_t t0_s, struct tick *ticks)
+static int verify(struct ctl *c, struct week *w, int64_t t0_s, struct tick *ticks)
 {
 	char text[256] = "";
 	struct column column;
+	struct store *db;
 	size_t n = 0;
-	int r = settle_verify(db, &c->settings, t0_s, text, sizeof text);
+	int r = week_column(w, t0_s, &column, &db);
+	if (r < 0)
+		return ctl_fail_errno(c, r, "the column");
+	r = r == BOOK_E_ABSENT ? SETTLE_E_ABSENT : settle_verify(db, &c->settings, t0_s, text, sizeof text);
 	if (r == SETTLE_E_ABSENT)
-		return ctl_fail(c, EX_NOINPUT, "column %lld is not recorded in this week's book", (long long) t0_s);
+		return ctl_fail(c, EX_NOINPUT, "column %lld is not recorded in the weeks that are here", (long long) t0_s);
 	bool differs = r == SETTLE_E_DIFFERS;
 	if (r >= 0)
-		r = book_column(db, t0_s, &column);
-	if (r == 0)
 		r = book_evidence(db, t0_s, ticks, PATH_TICKS_MAX, &n);
 	if (r != 0)
 		return ctl_fail_errno(c, r > 0 ? -EBADMSG : r, "the column");
@@ -192,7 +195,7 @@ int verb_verify(struct ctl *c)
 		return code;
 	struct tick *ticks = calloc(PATH_TICKS_MAX, sizeof *ticks);
 	int r = ticks ? week_begin(w, &db) : -ENOMEM;
-	code = r ? ctl_fail_errno(c, r, "the book") : verify(c, db, t0_s, ticks);
+	code = r ? ctl_fail_errno(c, r, "the book") : verify(c, w, t0_s, ticks);
 	free(ticks);
 	return code;
 }

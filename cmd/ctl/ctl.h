@@ -1,6 +1,7 @@
 /* ctl.h - the operator's command: what every verb shares. A verb's usage line is also what its arguments are read by, so that help
- * and behaviour cannot part: `--name ARG` is needed, `[--name ARG]` is not, a bare WORD is a positional argument. A positional
- * one too many fills the first needed option that is missing, so `user show 0x..` is `user show --wallet 0x..`.
+ * and behaviour cannot part: `--name ARG` is needed, `[--name ARG]` is not, `[--name]` takes no value, a bare WORD is a
+ * positional argument. A positional one too many fills the first needed option that is missing, so `user show 0x..` is
+ * `user show --wallet 0x..`.
  * Exit codes: sysexits.h, and 1 where a check found drift. Every change goes to the audit log before it is tried, with who and
  * why; when it then changes nothing, a second row says so. */
 #ifndef TAP_CTL_H
@@ -70,6 +71,9 @@ PRINTF_LIKE(3, 4) MUST_CHECK int ctl_audit(struct ctl *c, struct week *w, const 
 void out_wallet(struct out *o, const char *name, const struct wallet *w);
 void out_ulid(struct out *o, const char *name, const struct ulid *id);
 
+/* The weeks' files in the data folder, oldest first; the caller frees. NULL: no memory. */
+char (*ctl_week_files(const char *dir, size_t *ret_n))[WEEK_NAME_SIZE];
+
 /* The verbs. */
 int verb_deposit(struct ctl *c);
 int verb_ledger(struct ctl *c);
@@ -85,7 +89,11 @@ int verb_breaker_close(struct ctl *c);
 int verb_breaker_auto(struct ctl *c);
 int verb_status(struct ctl *c);
 int verb_week_list(struct ctl *c);
+int verb_week_close(struct ctl *c);
+int verb_adjust(struct ctl *c);
 int verb_migrate_status(struct ctl *c);
+int verb_migrate_up(struct ctl *c);
+int verb_migrate_down(struct ctl *c);
 int verb_backup_run(struct ctl *c);
 int verb_withdrawals_list(struct ctl *c);
 int verb_withdrawals_approve(struct ctl *c);

@@ -1,18 +1,14 @@
-/* integrity, backup run, week list, migrate status: the files. */
-#include <dirent.h>
+/* integrity, backup run. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 
 #include "backup.h"
 #include "ctl.h"
 #include "err.h"
 #include "integrity.h"
-#include "schema.h"
 
-enum { WEEKS_MAX = 1024, PATH_SIZE = 512 };
+enum { WEEKS_MAX = 1024 };
 
 static void show_integrity(struct out *o, const struct integrity *i)
 {
@@ -29,17 +25,68 @@ static void show_integrity(struct out *o, const struct integrity *i)
 	out_money(o, "balances", i->balances.micros);
 }
 
+struct weeks_found {
+	struct clk_week weeks[WEEKS_MAX];
+	struct integrity *found;
+	size_t n;
+	const char *finding;
+};
+
+static void keep(void *u, const struct week_info *week, const struct integrity *found)
+{
+	struct weeks_found *f = u;
+	if (f->n == WEEKS_MAX)
+		return;
+	f->weeks[f->n] = week->week;
+	f->found[f->n] = *found;
+	if (!f->finding && found->finding[0])
+		f->finding = f->found[f->n].finding;
+	f->n++;
+}
+
+/* The members of the current week, and a line for each. */
+static void show_weeks(struct out *o, const struct weeks_found *f)
+{
+	struct integrity all = f->n ? f->found[0] : (struct integrity){ 0 };
+	if (f->finding)
+		(void) snprintf(all.finding, sizeof all.finding, "%s", f->finding);
+	show_integrity(o, &all);
+	out_list(o, "weeks");
+	for (size_t i = 0; i < f->n; i++) {
+		const struct integrity *found = &f->found[i];
+		char label[WEEK_LABEL_SIZE];
+		week_label(label, f->weeks[i]);
+		out_row(o);
+		out_text(o, "week", label);
+		out_text(o, "integrity", found->finding[0] ? "drift" : "ok");
+		out_text(o, "finding", found->finding[0] ? found->finding : NULL);
+		out_int(o, "accounts", found->accounts);
+		out_int(o, "rows", found->rows);
+		out_int(o, "bets", found->bets);
+		out_int(o, "columns", found->columns);
+		out_money(o, "balances", found->balances.micros);
+		out_end_row(o);
+	}
+	out_end_list(o);
+}
+
 int verb_integrity(struct ctl *c)
 {
 	int code;
-	struct integrity found;
 	_cleanup_(week_closep) struct week *w = ctl_book(c, STORE_READ, &code);
 	if (!w)
 		return code;
-	int r = integrity_check(w, true, &found);
+	struct weeks_found *f = calloc(1, sizeof *f);
+	if (f)
+		f->found = calloc(WEEKS_MAX, sizeof *f->found);
+	int r = f && f->found ? integrity_check_weeks(w, true, keep, f) : -ENOMEM;
+	if (r >= 0)
+		show_weeks(&c->out, f);
+	if (f)
+		free(f->found);
+	free(f);
 	if (r < 0)
-		return ctl_fail_errno(c, r, "the book cannot be checked");
-	show_integrity(&c->out, &found);
+		return ctl_fail_errno(c, r, "the books cannot be checked");
 	return r == INTEGRITY_E_DRIFT ? EX_DRIFT : 0;
 }
 
@@ -69,112 +116,4 @@ int verb_backup_run(struct ctl *c)
 	out_int(&c->out, "took_ms", b.took_ms);
 	show_integrity(&c->out, &b.found);
 	return 0;
-}
-
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(a, b);
-}
-
-/* The weeks' files in the data folder, oldest first; the caller frees. */
-static char (*week_files(const char *dir, size_t *ret_n))[WEEK_NAME_SIZE]
-{
-	char (*names)[WEEK_NAME_SIZE] = calloc(WEEKS_MAX, sizeof *names);
-	DIR *d = opendir(dir);
-	int year, week, used;
-	*ret_n = 0;
-	for (struct dirent *e; names && d && *ret_n < WEEKS_MAX && (e = readdir(d));) {
-		used = 0;
-		if (sscanf(e->d_name, "bets_%4d_w%2d.db%n", &year, &week, &used) == 2 && used && !e->d_name[used])
-			(void) snprintf(names[(*ret_n)++], WEEK_NAME_SIZE, "%.31s", e->d_name);
-	}
-	if (d)
-		(void) closedir(d);
-	if (names)
-		qsort(names, *ret_n, sizeof *names, by_name);
-	return names;
-}
-
-int verb_week_list(struct ctl *c)
-{
-	char current[WEEK_NAME_SIZE];
-	int code;
-	size_t n;
-	_cleanup_(week_closep) struct week *w = ctl_book(c, STORE_READ, &code);
-	if (!w)
-		return code;
-	const char *dir = c->settings.data_dir.v;
-	week_file_name(current, week_current(w));
-	char (*names)[WEEK_NAME_SIZE] = week_files(dir, &n);
-	if (!names)
-		return ctl_fail(c, EX_OSERR, "no memory");
-	out_list(&c->out, "weeks");
-	for (size_t i = 0; i < n; i++) {
-		char path[PATH_SIZE];
-		struct stat st = { 0 };
-		(void) snprintf(path, sizeof path, "%s/%s", dir, names[i]);
-		(void) stat(path, &st);
-		out_row(&c->out);
-		out_text(&c->out, "file", names[i]);
-		out_text(&c->out, "state", strcmp(names[i], current) == 0 ? "current" : "closed");
-		out_int(&c->out, "bytes", (int64_t) st.st_size);
-		out_end_row(&c->out);
-	}
-	out_end_list(&c->out);
-	free(names);
-	return 0;
-}
-
-static int newest_of(const struct store_schema *schema)
-{
-	int version = 0;
-	for (const struct store_migration *m = schema->migrations; m->version; m++)
-		version = m->version;
-	return version;
-}
-
-/* A reader looks at the version and changes nothing. */
-static int show_version(struct ctl *c, const char *name, const struct store_schema *schema, bool *behind)
-{
-	char path[PATH_SIZE];
-	struct store *db;
-	int newest = newest_of(schema), version = 0;
-	(void) snprintf(path, sizeof path, "%s/%s", c->settings.data_dir.v, name);
-	int r = store_open(&db, path, STORE_READ, schema);
-	if (r < 0)
-		return ctl_fail_errno(c, r, name);
-	if (r == 0) {
-		version = store_version(db);
-		store_close(db);
-	}
-	out_row(&c->out);
-	out_text(&c->out, "file", name);
-	out_int(&c->out, "version", version);
-	out_int(&c->out, "newest", newest);
-	out_text(&c->out, "state", r == STORE_E_NEWER ? "newer than this program" :
-			r == STORE_E_ABSENT ? "absent" : version < newest ? "behind" : "up to date");
-	out_end_row(&c->out);
-	*behind = *behind || r != 0 || version != newest;
-	return 0;
-}
-
-int verb_migrate_status(struct ctl *c)
-{
-	size_t n;
-	bool behind = false;
-	char (*names)[WEEK_NAME_SIZE] = week_files(c->settings.data_dir.v, &n);
-	if (!names)
-		return ctl_fail(c, EX_OSERR, "no memory");
-	if (n == 0) {
-		free(names);
-		return ctl_fail(c, EX_NOINPUT, "%s: there are no books (TAP_DATA_DIR)", c->settings.data_dir.v);
-	}
-	out_list(&c->out, "files");
-	int code = show_version(c, "meta.db", &schema_meta, &behind);
-	for (size_t i = 0; i < n && code == 0; i++)
-		code = show_version(c, names[i], &schema_week, &behind);
-	if (code == 0)
-		out_end_list(&c->out);
-	free(names);
-	return code ? code : behind ? EX_DRIFT : 0;
 }

@@ -1,4 +1,4 @@
-/* ledger, trial-balance: reading the rows of money. */
+/* ledger: reading a wallet's rows of money. */
 #include <errno.h>
 #include <string.h>
 
@@ -54,20 +54,35 @@ static bool show_entry(void *u, const struct entry *e)
 	return true;
 }
 
+static void show_missing(struct ctl *c, const struct week_missing *missing)
+{
+	out_list(&c->out, "archived_weeks");
+	for (size_t i = 0; i < missing->n; i++) {
+		char label[WEEK_LABEL_SIZE];
+		week_label(label, missing->weeks[i]);
+		out_row(&c->out);
+		out_text(&c->out, "week", label);
+		out_end_row(&c->out);
+	}
+	out_end_list(&c->out);
+}
+
 static int list_entries(struct ctl *c, struct account_of *a, struct ledger_query *q, int64_t limit)
 {
+	struct week_missing missing = { .n = 0 };
 	struct listing l = { .c = c, .left = limit };
 	bool more = true;
 	out_list(&c->out, "entries");
 	while (more && l.left > 0) {
 		q->limit = (size_t) (l.left < ROWS_PER_PAGE ? l.left : ROWS_PER_PAGE);
 		q->before_row = l.last_row;
-		int r = ledger_list(a->db, q, show_entry, &l, &more);
+		int r = week_ledger(a->w, q, show_entry, &l, &more, &missing);
 		if (r < 0)
 			return ctl_fail_errno(c, r, "the ledger");
 	}
 	out_end_list(&c->out);
 	out_bool(&c->out, "more", more);
+	show_missing(c, &missing);
 	return 0;
 }
 
@@ -98,78 +113,4 @@ int verb_ledger(struct ctl *c)
 	}
 	week_close(a.w);
 	return code;
-}
-
-/* The sums by which the house's and the custody's accounts are derived: what players' rows took, they gave. */
-struct balance_sheet {
-	struct store *db;
-	int64_t by_type[LEDGER_REFS];
-	int64_t players, accounts, rows;
-	int64_t last_row;
-	int failed;
-};
-
-static bool add_entry(void *u, const struct entry *e)
-{
-	struct balance_sheet *b = u;
-	int64_t *sum = &b->by_type[e->ref_type];
-	if (__builtin_add_overflow(*sum, e->amount.micros, sum))
-		b->failed = err_say(-EOVERFLOW, "a sum is beyond 64 bits");
-	b->last_row = e->row;
-	b->rows++;
-	return !b->failed;
-}
-
-static bool add_account(void *u, const struct account *a)
-{
-	struct balance_sheet *b = u;
-	struct ledger_query q = { .user = a->user, .to_ms = INT64_MAX, .limit = ROWS_PER_PAGE };
-	bool more = true;
-	b->accounts++;
-	if (__builtin_add_overflow(b->players, a->balance.micros, &b->players))
-		b->failed = err_say(-EOVERFLOW, "a sum is beyond 64 bits");
-	b->last_row = 0;
-	while (more && !b->failed) {
-		q.before_row = b->last_row;
-		int r = ledger_list(b->db, &q, add_entry, b, &more);
-		if (r < 0)
-			b->failed = r;
-	}
-	return !b->failed;
-}
-
-static int show_sheet(struct ctl *c, const struct balance_sheet *b)
-{
-	int64_t house = -(b->by_type[LEDGER_BET] + b->by_type[LEDGER_PAYOUT] + b->by_type[LEDGER_REFUND]);
-	int64_t custody = -(b->by_type[LEDGER_DEPOSIT] + b->by_type[LEDGER_WITHDRAWAL] +
-			    b->by_type[LEDGER_WITHDRAWAL_REVERSAL]);
-	int64_t adjustments = -b->by_type[LEDGER_ADJUSTMENT], opening = -b->by_type[LEDGER_OPENING];
-	int64_t total = b->players + house + custody + adjustments + opening;
-	out_money(&c->out, "players", b->players);
-	out_money(&c->out, "house", house);
-	out_money(&c->out, "custody", custody);
-	out_money(&c->out, "adjustments", adjustments);
-	out_money(&c->out, "opening", opening);
-	out_money(&c->out, "total", total);
-	out_int(&c->out, "accounts", b->accounts);
-	out_int(&c->out, "rows", b->rows);
-	out_bool(&c->out, "balanced", total == 0);
-	return total == 0 ? 0 : EX_DRIFT;
-}
-
-int verb_trial_balance(struct ctl *c)
-{
-	int code;
-	struct balance_sheet b = { 0 };
-	_cleanup_(week_closep) struct week *w = ctl_book(c, STORE_READ, &code);
-	if (!w)
-		return code;
-	int r = week_begin(w, &b.db);
-	if (r == 0)
-		r = ledger_accounts(b.db, add_account, &b);
-	if (r == 0)
-		r = b.failed;
-	if (r != 0)
-		return ctl_fail_errno(c, r, "trial balance");
-	return show_sheet(c, &b);
 }

@@ -22,7 +22,8 @@ enum {
 	WAIT_DISK_MS = 1000,
 	WAIT_IDLE_MAX_MS = 100,
 	RETELL_EACH_MS = 1000,
-	CHECKPOINT_PAGES = 1000
+	CHECKPOINT_PAGES = 1000,
+	META_EACH_MS = 60000
 };
 
 struct resolver {
@@ -33,7 +34,7 @@ struct resolver {
 	struct announcer *announcer;
 	struct steady steady;
 	struct due due;
-	int64_t opened_ms;
+	int64_t opened_ms, meta_ms;
 	int64_t retell_at_ms; /* wall; 0: done */
 	bool redis_was_down, disk_was_full, was_void; /* told once */
 	struct ops_histogram lag;
@@ -237,6 +238,11 @@ int resolver_checkpoint(struct resolver *r)
 	int x = 0;
 	if (store_checkpointer(db)) {
 		x = store_checkpoint(db, CHECKPOINT_PAGES);
+		int64_t mono_ms = clk_mono_ms();
+		if (x >= 0 && mono_ms >= r->meta_ms) {
+			r->meta_ms = mono_ms + META_EACH_MS;
+			x = week_checkpoint_meta(r->book);
+		}
 		store_checkpointer_leave(db); /* the api's, as soon as it is there */
 	}
 	store_stats(db, &stats);

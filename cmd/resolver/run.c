@@ -7,6 +7,7 @@
 #include "daemon.h"
 #include "log.h"
 #include "resolver.h"
+#include "roller.h"
 
 enum {
 	TURN_MS = 100,
@@ -20,10 +21,23 @@ enum {
 static struct resolver *resolver;
 static pthread_mutex_t resolver_lock = PTHREAD_MUTEX_INITIALIZER;
 static int64_t checkpoint_ms;
+static struct roller *roller;
 
 static struct resolver_clock clocks(void)
 {
 	return (struct resolver_clock){ .wall_ms = clk_now_ms(), .mono_ms = clk_mono_ms() };
+}
+
+static void rolled(void *u, int result, struct clk_week week, const struct week_rolled *w)
+{
+	(void) u;
+	if (result == 0)
+		log_notice("week %04d-W%02d is open: %lld accounts, %lld open bets; the api did not end the old one", week.year,
+				week.week, (long long) w->accounts, (long long) w->open_bets);
+	else if (result > 0)
+		log_err("the week cannot be ended: the disk is full");
+	else
+		(void) log_errno(result, "the week cannot be ended");
 }
 
 int run_start(const struct settings *s)
@@ -35,11 +49,13 @@ int run_start(const struct settings *s)
 	(void) pthread_mutex_lock(&resolver_lock);
 	resolver = opened;
 	(void) pthread_mutex_unlock(&resolver_lock);
-	return 0;
+	r = roller_start(&roller, s->data_dir.v, ROLLER_PATIENCE_RESOLVER_MS, rolled, NULL);
+	return r < 0 ? log_errno(r, "nobody would end the week") : 0;
 }
 
 void run_stop(void)
 {
+	roller = roller_stop(roller);
 	(void) pthread_mutex_lock(&resolver_lock);
 	resolver = resolver_close(resolver);
 	(void) pthread_mutex_unlock(&resolver_lock);

@@ -42,7 +42,7 @@ static bool take_balance(void *u, const struct entry *e)
 }
 
 /* The first answer again: the bet as it was confirmed, and the balance of its own ledger row. */
-static int replay(struct intake_tap *t, struct store *db, const struct bet *first, const struct account *account)
+static int replay(struct intake *in, struct intake_tap *t, const struct bet *first, const struct account *account)
 {
 	char ref_id[ULID_TEXT_SIZE];
 	struct ulid id;
@@ -54,8 +54,9 @@ static int replay(struct intake_tap *t, struct store *db, const struct bet *firs
 	struct ledger_query q = { .user = first->user, .from_ms = first->placed_ms, .to_ms = INT64_MAX,
 		.ref_type = LEDGER_BET, .ref_id = ref_id, .limit = 1 };
 	t->bet = *first;
-	t->balance = account->balance; /* stays when the row is in the book of the week before */
-	int r = ledger_list(db, &q, take_balance, &t->balance, &more);
+	t->balance = account->balance; /* stays when the row is in a week that is no longer here */
+	struct week_missing missing;
+	int r = week_ledger(in->week, &q, take_balance, &t->balance, &more, &missing);
 	if (r != 0)
 		return err_trace(r);
 	t->result = INTAKE_REPLAYED;
@@ -69,9 +70,10 @@ static bool recall_bet(void *u, const struct bet *b, int64_t row)
 }
 
 /* Soon after a start Redis may have forgotten nonces that this process never saw: the book knows those of its bets. */
-static int recall(struct intake *in, struct store *db, int64_t user, int64_t now_ms)
+static int recall(struct intake *in, int64_t user, int64_t now_ms)
 {
 	uint8_t mark[NONCE_SIZE] = { 1 };
+	struct week_missing missing;
 	bool more;
 
 	if (clk_mono_ms() > in->recall_until_ms)
@@ -81,7 +83,7 @@ static int recall(struct intake *in, struct store *db, int64_t user, int64_t now
 		return 0;
 	struct bet_query q = { .user = user, .from_ms = now_ms - (int64_t) NONCE_KEEP_S * 1000, .to_ms = INT64_MAX,
 		.limit = RECALL_MAX, .row_cents = in->rules.row_cents };
-	int r = book_bets(db, &q, recall_bet, in->decided, &more);
+	int r = week_bets(in->week, &q, recall_bet, in->decided, &more, &missing);
 	if (r != 0)
 		return err_trace(r);
 	return nonces_add(in->recalled, mark) == 0 ? 0 : -ENOMEM;
@@ -208,7 +210,37 @@ static int decide(struct intake *in, struct store *db, struct intake_tap *t, con
 	return r;
 }
 
-static int look_up(struct store *db, const struct tap *t, struct known *k)
+struct search {
+	const struct cell *cell;
+	struct known *k;
+};
+
+static bool compare_bet(void *u, const struct bet *b, int64_t row)
+{
+	struct search *s = u;
+	(void) row;
+	if (b->cell.t0_s != s->cell->t0_s || b->cell.low_cents != s->cell->low_cents)
+		return true;
+	s->k->bet = *b;
+	s->k->has_bet = true;
+	return false;
+}
+
+/* A bet that was decided just before its week ended is in that week's file alone; its tap may be sent again for a while. */
+static int look_up_in_past(struct intake *in, const struct tap *t, struct known *k, int64_t now_ms)
+{
+	struct search s = { .cell = &t->cell, .k = k };
+	struct week_missing missing;
+	bool more;
+	int64_t from_ms = now_ms - (int64_t) NONCE_KEEP_S * 1000;
+	if (week_opened_ms(in->week) < from_ms)
+		return 0;
+	struct bet_query q = { .user = k->account.user, .from_ms = from_ms, .to_ms = INT64_MAX, .limit = RECALL_MAX,
+		.row_cents = in->rules.row_cents };
+	return err_trace(week_bets(in->week, &q, compare_bet, &s, &more, &missing));
+}
+
+static int look_up(struct intake *in, struct store *db, const struct tap *t, struct known *k, int64_t now_ms)
 {
 	*k = (struct known){ .has_account = false };
 	int r = ledger_account(db, &t->wallet, &k->account);
@@ -221,6 +253,8 @@ static int look_up(struct store *db, const struct tap *t, struct known *k)
 		r = book_bet(db, k->account.user, &t->cell, &k->bet);
 		k->has_bet = r == 0;
 	}
+	if (r >= 0 && k->decided)
+		r = look_up_in_past(in, t, k, now_ms);
 	return r < 0 ? err_trace(r) : 0;
 }
 
@@ -229,17 +263,17 @@ int intake_admit(struct intake *in, struct store *db, struct intake_tap *t, stru
 	struct known k;
 
 	t->bet = bet_of(&t->tap, placing_now_ms(in));
-	int r = look_up(db, &t->tap, &k);
+	int r = look_up(in, db, &t->tap, &k, t->bet.placed_ms);
 	if (r < 0)
 		return r;
 	t->bet.user = k.has_account ? k.account.user : 0;
 	if (k.has_bet && bet_same_request(&k.bet, &t->bet))
-		return replay(t, db, &k.bet, &k.account);
+		return replay(in, t, &k.bet, &k.account);
 	if (t->verdict == AUTH_NOT_SIGNER) { /* it was one once, of a bet that is not there */
 		t->result = INTAKE_NOT_SIGNER;
 		return 0;
 	}
-	r = k.has_account ? recall(in, db, k.account.user, t->bet.placed_ms) : 0;
+	r = k.has_account ? recall(in, k.account.user, t->bet.placed_ms) : 0;
 	if (r < 0)
 		return r;
 	if (t->verdict == AUTH_NONCE_SPENT || nonces_has(in->decided, t->tap.nonce)) {

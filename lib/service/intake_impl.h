@@ -105,7 +105,7 @@ struct intake {
 	struct nonces *signers;
 	struct nonces *recalled;  /* users whose recent bets were read from the book since the start */
 	int64_t recall_until_ms;  /* monotonic */
-	int64_t housekeeping_ms;
+	int64_t housekeeping_ms, meta_ms, over_ms;
 	struct batch batch;
 	struct store_stats store; /* a copy for intake_stats, under lock */
 	int64_t wal_bytes;

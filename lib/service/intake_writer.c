@@ -8,7 +8,7 @@
 #include "intake_impl.h"
 #include "thread.h"
 
-enum { HOUSEKEEPING_MS = 1000, COLUMNS_A_TURN = 64 };
+enum { HOUSEKEEPING_MS = 1000, META_CHECKPOINT_MS = 60000, WEEK_ENDS_MS = 30000, COLUMNS_A_TURN = 64 };
 
 static bool count_open_bet(void *u, const struct bet *b, int64_t row)
 {
@@ -46,6 +46,7 @@ int intake_writer_open(struct intake *in)
 		r = week_open(&in->week, in->s->data_dir.v, STORE_WRITE, clk_now_ms());
 	if (r == 0)
 		r = count_open_bets(in);
+	in->over_ms = mono_ms;
 	in->recall_until_ms = mono_ms + (int64_t) NONCE_KEEP_S * 1000;
 	return r == 0 ? 0 : err_trace(r < 0 ? r : -ENOENT);
 }
@@ -193,8 +194,9 @@ static void run_job(struct intake *in, struct intake_job *j)
 	j->done(j, r <= 0 ? r : -ENOSPC);
 }
 
-/* Columns that the book has decided weigh nothing any more. */
-static int forget_decided(struct intake *in)
+/* Columns that the book has decided weigh nothing any more. over: the book is looked at anyway, so that a new week's is found
+ * also when nobody bets. */
+static int forget_decided(struct intake *in, bool over)
 {
 	int64_t t0[COLUMNS_A_TURN];
 	struct column c;
@@ -202,7 +204,7 @@ static int forget_decided(struct intake *in)
 	int64_t ended_s = clk_now_ms() / 1000 - in->rules.column_s;
 	size_t n = exposure_columns_before(in->exposure, ended_s, t0, COLUMNS_A_TURN);
 
-	if (n == 0)
+	if (n == 0 && !over)
 		return 0;
 	int r = week_begin(in->week, &db);
 	if (r != 0)
@@ -226,8 +228,31 @@ static bool disk_is_tight(const char *dir)
 	return used * 100 >= (used + fs.f_bavail) * DISK_TIGHT_PERCENT;
 }
 
+/* While a week ends nobody is the checkpointer, so that who ends it can move the old file's last commits into it. Should it not
+ * end, for want of room say, the WAL must be kept small all the same. */
+static int checkpoint(struct intake *in, bool over, int64_t mono_ms)
+{
+	struct store *db = week_store(in->week);
+	int r = 0;
+	if (!over)
+		in->over_ms = mono_ms;
+	if (mono_ms - in->over_ms < WEEK_ENDS_MS && over) {
+		store_checkpointer_leave(db);
+		return 0;
+	}
+	if (store_wal_bytes(db) >= CHECKPOINT_BYTES && store_checkpointer(db))
+		r = store_checkpoint(db, CHECKPOINT_PAGES);
+	if (r >= 0 && mono_ms - in->meta_ms >= META_CHECKPOINT_MS) {
+		in->meta_ms = mono_ms;
+		if (store_checkpointer(db))
+			r = week_checkpoint_meta(in->week);
+	}
+	return r;
+}
+
 static void keep_house(struct intake *in, int64_t mono_ms)
 {
+	bool over = week_is_over(in->week, clk_now_ms());
 	if (mono_ms - in->housekeeping_ms >= HOUSEKEEPING_MS) {
 		in->housekeeping_ms = mono_ms;
 		nonces_turn(in->decided, mono_ms);
@@ -236,16 +261,14 @@ static void keep_house(struct intake *in, int64_t mono_ms)
 		nonces_turn(in->signers, mono_ms);
 		(void) pthread_mutex_unlock(&in->signers_lock);
 		atomic_store(&in->disk_tight, disk_is_tight(in->s->data_dir.v));
-		int r = forget_decided(in);
+		int r = forget_decided(in, over);
 		if (r != 0)
 			failed(in, r);
 	}
+	int r = checkpoint(in, over, mono_ms);
+	if (r < 0)
+		failed(in, r);
 	struct store *db = week_store(in->week);
-	if (store_wal_bytes(db) >= CHECKPOINT_BYTES && store_checkpointer(db)) {
-		int r = store_checkpoint(db, CHECKPOINT_PAGES);
-		if (r < 0)
-			failed(in, r);
-	}
 	(void) pthread_mutex_lock(&in->lock);
 	store_stats(db, &in->store);
 	in->wal_bytes = store_wal_bytes(db);

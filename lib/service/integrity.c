@@ -13,10 +13,10 @@ static int finding(struct integrity *i, const char *where, const char *what)
 	return INTEGRITY_E_DRIFT;
 }
 
-static int check_pages(struct week *w, bool full, struct integrity *ret)
+static int check_pages(struct store *db, bool full, struct integrity *ret)
 {
 	char text[256];
-	int r = store_check(week_store(w), full, text, sizeof text);
+	int r = store_check(db, full, text, sizeof text);
 	return r > 0 ? finding(ret, "file", text) : err_trace(r);
 }
 
@@ -55,11 +55,24 @@ static int check_audit_log(struct week *w, struct integrity *ret)
 	return r > 0 ? finding(ret, "audit log", text) : err_trace(r);
 }
 
+int integrity_check_store(struct store *db, bool full, struct integrity *ret)
+{
+	*ret = (struct integrity){ 0 };
+	int r = check_pages(db, full, ret);
+	if (r == 0)
+		r = store_begin(db);
+	if (r != 0)
+		return err_trace(r);
+	r = check_rows(db, ret);
+	store_rollback(db);
+	return r;
+}
+
 int integrity_check(struct week *w, bool full, struct integrity *ret)
 {
 	struct store *db;
 	*ret = (struct integrity){ 0 };
-	int r = check_pages(w, full, ret);
+	int r = check_pages(week_store(w), full, ret);
 	if (r != 0)
 		return r;
 	r = week_begin(w, &db);

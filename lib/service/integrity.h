@@ -24,4 +24,12 @@ struct integrity {
 enum { INTEGRITY_E_DRIFT = 1 };
 MUST_CHECK int integrity_check(struct week *w, bool full, struct integrity *ret);
 
+/* One file alone: pages and rows, outside a transaction. */
+MUST_CHECK int integrity_check_store(struct store *db, bool full, struct integrity *ret);
+
+/* All weeks that are here, newest first, and that each begins where the one before ended: its chain follows, its openings are
+ * the other's balances. 0, INTEGRITY_E_DRIFT when any has a finding, <0. */
+typedef void integrity_week_cb(void *u, const struct week_info *week, const struct integrity *found);
+MUST_CHECK int integrity_check_weeks(struct week *w, bool full, integrity_week_cb *cb, void *u);
+
 #endif

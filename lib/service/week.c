@@ -14,6 +14,8 @@
 #include "ledger_impl.h"
 #include "schema.h"
 
+enum { META_PAGES = 32 };
+
 struct current {
 	int64_t id, opened_ms;
 	struct clk_week week;
@@ -228,6 +230,12 @@ struct store *week_store(struct week *w)
 struct clk_week week_current(const struct week *w)
 {
 	return w->current;
+}
+
+int week_checkpoint_meta(struct week *w)
+{
+	int r = store_checkpoint(w->meta, META_PAGES);
+	return r < 0 ? err_trace(r) : 0;
 }
 
 int64_t week_opened_ms(const struct week *w)

@@ -23,6 +23,9 @@ struct week;
 MUST_CHECK int week_open(struct week **ret, const char *dir, enum store_mode mode, int64_t now_ms);
 struct week *week_close(struct week *w);
 
+/* meta.db's WAL moves into its file; for whom store_checkpointer lets. Outside a transaction. */
+MUST_CHECK int week_checkpoint_meta(struct week *w);
+
 /* The current week's store inside a transaction (WRITE: under the gate). 0, or <0, or STORE_E_FULL. */
 MUST_CHECK int week_begin(struct week *w, struct store **ret_db);
 MUST_CHECK int week_commit(struct week *w);
@@ -54,6 +57,9 @@ struct week_info {
 	int64_t opened_ms, closed_ms; /* closed 0: current */
 	bool local;                   /* its file is here */
 };
+/* 2026_w47: as the file's name spells it. */
+enum { WEEK_LABEL_SIZE = 16 };
+void week_label(char out[WEEK_LABEL_SIZE], struct clk_week week);
 typedef bool week_cb(void *u, const struct week_info *info);
 MUST_CHECK int week_list(struct week *w, week_cb *cb, void *u);
 /* A closed week's file, read-only: the caller's to close. STORE_E_ABSENT: it is not here. */
@@ -72,7 +78,8 @@ MUST_CHECK int week_bets(struct week *w, const struct bet_query *q, bet_cb *cb, 
 MUST_CHECK int week_ledger(struct week *w, const struct ledger_query *q, ledger_cb *cb, void *u, bool *ret_more,
 		struct week_missing *ret_missing);
 MUST_CHECK int week_bet_by_id(struct week *w, const struct ulid *id, int64_t row_cents, struct bet *ret);
-/* *ret_db: the store that holds it, in a transaction, for book_evidence; valid until week_rollback. BOOK_E_ABSENT. */
+/* The column in the week that decided it; a copy that a later week carries on only when that file is not here.
+ * *ret_db: the store that holds it, in a transaction, for book_evidence; valid until week_rollback. BOOK_E_ABSENT. */
 MUST_CHECK int week_column(struct week *w, int64_t t0_s, struct column *ret, struct store **ret_db);
 
 /* Operators' changes, with who and why, in meta.db's chained log. Outside a transaction of the week. 0, STORE_E_FULL, <0. */

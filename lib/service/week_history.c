@@ -282,26 +282,47 @@ int week_bet_by_id(struct week *w, const struct ulid *id, int64_t row_cents, str
 	return r == 0 ? BOOK_E_ABSENT : err_trace(r);
 }
 
-int week_column(struct week *w, int64_t t0_s, struct column *ret, struct store **ret_db)
+/* In the weeks before the current one, newest first. A file whose copy was carried over is passed by for the one that decided. */
+static int past_column(struct week *w, int64_t t0_s, struct column *ret, struct store **ret_db)
 {
 	struct weeks ws = { .n = 0 };
-	*ret_db = w->book;
-	int r = book_column(w->book, t0_s, ret);
-	if (r != BOOK_E_ABSENT)
-		return err_trace(r);
-	r = week_list(w, take_week, &ws);
+	int found = BOOK_E_ABSENT;
+	int r = week_list(w, take_week, &ws);
 	for (size_t at = 0; r == 0 && at < ws.n; at++) {
 		const struct week_info *info = &ws.all[at];
+		struct store *db;
+		struct column c;
 		if (info->id == w->id || !info->local)
 			continue;
 		if (info->closed_ms < t0_s * 1000) /* a column is recorded after its end: not in a week that was closed before */
 			break;
-		r = store_of(w, info, ret_db);
+		r = store_of(w, info, &db);
 		if (r == 0)
-			r = book_column(*ret_db, t0_s, ret);
-		if (r == 0)
-			return 0;
+			r = book_column(db, t0_s, &c);
+		if (r == 0) {
+			*ret = c;
+			*ret_db = db;
+			found = 0;
+			if (c.settled_ms >= info->opened_ms)
+				return 0;
+		}
 		r = r == BOOK_E_ABSENT ? 0 : r;
 	}
-	return r == 0 ? BOOK_E_ABSENT : err_trace(r);
+	return r == 0 ? found : err_trace(r);
+}
+
+int week_column(struct week *w, int64_t t0_s, struct column *ret, struct store **ret_db)
+{
+	struct column older;
+	struct store *older_db = NULL;
+	int r = book_column(w->book, t0_s, ret);
+	*ret_db = w->book;
+	if (r < 0 || (r == 0 && ret->settled_ms >= w->opened_ms))
+		return err_trace(r);
+	int found = past_column(w, t0_s, &older, &older_db);
+	if (found != 0)
+		return found < 0 ? err_trace(found) : r; /* the copy will do */
+	*ret = older;
+	*ret_db = older_db;
+	return 0;
 }

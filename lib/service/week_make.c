@@ -18,6 +18,11 @@ void week_file_name(char out[WEEK_NAME_SIZE], struct clk_week week)
 	(void) snprintf(out, WEEK_NAME_SIZE, "bets_%04d_w%02d.db", week.year % 10000, week.week % 100);
 }
 
+void week_label(char out[WEEK_LABEL_SIZE], struct clk_week week)
+{
+	(void) snprintf(out, WEEK_LABEL_SIZE, "%04d_w%02d", week.year % 10000, week.week % 100);
+}
+
 void week_path(const struct week *w, char out[WEEK_PATH_MAX], struct clk_week week)
 {
 	char name[WEEK_NAME_SIZE];

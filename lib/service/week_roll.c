@@ -115,6 +115,7 @@ static int finish(struct roll *r)
 	if (old) { /* its WAL moves into the file once more, as far as its last readers let it */
 		if (store_checkpointer(old) && store_checkpoint(old, 1) < 0)
 			err_clear(); /* the WAL keeps what it holds */
+		store_checkpointer_leave(old); /* it is the directory's: the new file's keeper must get it */
 		(void) store_close(old);
 	}
 	return err_trace(got);

@@ -7,7 +7,7 @@ import { Product, WELCOME, until } from './lib/product.mjs';
 import { W, auditBook } from './lib/judge.mjs';
 import { USD } from './lib/player.mjs';
 
-let product, player;
+let product, player, calm;
 
 before(async () => {
 	product = await Product.start('fault');
@@ -67,19 +67,22 @@ test('Redis down for 20 s', async (t) => {
 
 test('the feed silent for 15 s', async (t) => {
 	await player.finish();
+	// One who has not bet yet: near columns have few open cells, and one bet for each is all.
+	calm = new Bettor(product);
+	assert.equal((await calm.login()).status, 201);
 	const cells = [];
 	await t.test('bets before it', async () => {
 		for (let i = 0; i < 3; i++) {
-			const answer = await player.bet({ cell: player.fresh((await player.get('/grid')).body, i).cell });
+			const answer = await calm.bet({ cell: calm.fresh((await calm.get('/grid')).body, i).cell });
 			assert.equal(answer.status, 202, answer.text);
-			player.told.push(answer.body);
+			calm.told.push(answer.body);
 			cells.push(answer.body);
 		}
 	});
-	const signed = await player.signed({ cell: player.fresh(player.newest.grid, 8).cell });
-	const first = await player.post(signed);
+	const signed = await calm.signed({ cell: calm.fresh(player.newest.grid, 8).cell });
+	const first = await calm.post(signed);
 	assert.equal(first.status, 202, first.text);
-	player.told.push(first.body);
+	calm.told.push(first.body);
 	await product.replay('stall coinbase 15s');
 	await product.replay('stall binance 15s');
 	const from = Date.now();
@@ -92,7 +95,7 @@ test('the feed silent for 15 s', async (t) => {
 		assert.equal(player.newest['system:status'].betting, false);
 		const answer = await answersOf();
 		assert.deepEqual([answer.status, answer.body.code, answer.headers.get('retry-after')], [503, 'price_feed_stale', '10']);
-		const again = await player.post(signed);
+		const again = await calm.post(signed);
 		assert.deepEqual([again.status, again.body], [200, first.body], 'a replay has its first answer, feed or not');
 		const h = await health();
 		assert.equal(h.body.checks.price_feed.status, 'critical', h.text);
@@ -103,16 +106,16 @@ test('the feed silent for 15 s', async (t) => {
 		const healed = Date.now() - from;
 		assert.ok(healed >= 44_000, `healthy ${healed} ms after the stall began`);
 		assert.equal((await health()).status, 200);
-		const answer = await player.bet({ cell: player.fresh((await player.get('/grid')).body, 2).cell });
+		const answer = await calm.bet({ cell: calm.fresh((await calm.get('/grid')).body, 2).cell });
 		assert.equal(answer.status, 202, answer.text);
-		player.told.push(answer.body);
+		calm.told.push(answer.body);
 	});
 
 	await t.test('columns that lacked their ticks are void, their stakes came back', async () => {
 		const statuses = new Set();
 		for (const b of cells) {
 			const shown = await until('a decision', 30_000, async () => {
-				const { body } = await player.get(`/bets/${b.bet_id}`);
+				const { body } = await calm.get(`/bets/${b.bet_id}`);
 				return body?.status !== 'confirmed' && body;
 			});
 			statuses.add(shown.status);
@@ -124,8 +127,10 @@ test('the feed silent for 15 s', async (t) => {
 });
 
 test('what was told stands, all is decided once, the book holds', async () => {
-	const { bets } = await player.reckon(WELCOME, { recompute: false });
-	assert.ok(bets.length >= 8, `${bets.length} bets`);
+	for (const [p, least] of [[player, 6], [calm, 5]]) {
+		const { bets } = await p.reckon(WELCOME, { recompute: false });
+		assert.ok(bets.length >= least, `${bets.length} bets`);
+	}
 	await auditBook(product);
 	assert.deepEqual(product.complaints(), []);
 });

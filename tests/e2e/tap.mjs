@@ -63,6 +63,7 @@ async function playThrough(t, player) {
 		const g = await grid(player);
 		checkGrid(g);
 		await until('prices on the socket', 5000, () => player.counts.price > 10 && player.counts.grid > 3);
+		assert.deepEqual(player.newest['system:status'], { type: 'system:status', price_feed: 'healthy', betting: true });
 		const { type: _, ...event } = player.newest.grid;
 		assert.deepEqual(Object.keys(g).filter((k) => k !== 'constants' && k !== 'type').sort(), Object.keys(event).sort());
 	});

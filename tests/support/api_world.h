@@ -87,6 +87,9 @@ static inline int world_stop_api(void)
 	return status;
 }
 
+/* What the folder is to hold before the api comes up; NULL: nothing. */
+static void (*world_prefill)(void);
+
 /* more: NULL-terminated pairs of name and value. */
 static inline int world_start(const char *const *more)
 {
@@ -110,6 +113,8 @@ static inline int world_start(const char *const *more)
 		world_env(more[0], more[1]);
 	if (settings_load(&world.settings, world.env, stderr) != 0)
 		return -1;
+	if (world_prefill)
+		world_prefill();
 	world_run_api();
 	return bus_open(&world.bus, &(struct bus_conf){ .address = world.redis.address, .user = "", .password = "",
 			.timeout_ms = 2000 });

@@ -1,0 +1,152 @@
+#include "roller.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "clk.h"
+#include "err.h"
+
+enum { LOOK_MS = 250 };
+
+struct roller {
+	char dir[256];
+	int64_t patience_ms;
+	roller_cb *cb;
+	void *u;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	bool stopping;
+	pthread_t thread;
+	/* the thread's own */
+	struct week *week;
+	int64_t over_since_ms; /* monotonic; 0: it is not over */
+	int64_t not_before_ms; /* monotonic: after a failure */
+};
+
+static void tell(struct roller *r, int result, const struct week_rolled *rolled)
+{
+	const struct clk_week none = { 0, 0 };
+	r->cb(r->u, result, r->week ? week_current(r->week) : none, rolled);
+	err_clear();
+	if (result != 0)
+		r->not_before_ms = clk_mono_ms() + ROLLER_RETRY_MS;
+	if (result < 0)
+		r->week = week_close(r->week); /* the next try has connections of its own */
+}
+
+static bool is_due(struct roller *r, int64_t now_ms, int64_t mono_ms)
+{
+	if (!week_is_over(r->week, now_ms)) {
+		r->over_since_ms = 0;
+		return false;
+	}
+	if (r->over_since_ms == 0)
+		r->over_since_ms = mono_ms;
+	return mono_ms - r->over_since_ms >= r->patience_ms;
+}
+
+static void look(struct roller *r)
+{
+	struct week_rolled rolled = { 0 };
+	int64_t now_ms = clk_now_ms(), mono_ms = clk_mono_ms();
+	if (mono_ms < r->not_before_ms)
+		return;
+	if (!r->week) {
+		int e = week_open(&r->week, r->dir, STORE_WRITE, now_ms);
+		if (e != 0) {
+			tell(r, e < 0 ? e : err_say(-EIO, "the books in %s cannot be opened (%d)", r->dir, e), &rolled);
+			return;
+		}
+	}
+	if (!is_due(r, now_ms, mono_ms))
+		return;
+	int e = week_roll(r->week, now_ms, &rolled);
+	if (e != WEEK_E_CURRENT)
+		tell(r, e, &rolled);
+	r->over_since_ms = 0;
+}
+
+/* False: it is to end. */
+static bool pause_a_little(struct roller *r)
+{
+	int64_t until_ms = clk_mono_ms() + LOOK_MS;
+	struct timespec until = { .tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000 };
+	(void) pthread_mutex_lock(&r->lock);
+	if (!r->stopping)
+		(void) pthread_cond_timedwait(&r->wake, &r->lock, &until);
+	bool go_on = !r->stopping;
+	(void) pthread_mutex_unlock(&r->lock);
+	return go_on;
+}
+
+static void *run(void *u)
+{
+	struct roller *r = u;
+	do
+		look(r);
+	while (pause_a_little(r));
+	r->week = week_close(r->week);
+	return NULL;
+}
+
+static int start_thread(struct roller *r)
+{
+	sigset_t all, before;
+	(void) sigfillset(&all);
+	(void) pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the main thread's */
+	int e = pthread_create(&r->thread, NULL, run, r);
+	(void) pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return e == 0 ? 0 : err_say(-e, "no thread for the week's end");
+}
+
+static void destroy(struct roller *r)
+{
+	(void) pthread_cond_destroy(&r->wake);
+	(void) pthread_mutex_destroy(&r->lock);
+	free(r);
+}
+
+int roller_start(struct roller **ret, const char *dir, int64_t patience_ms, roller_cb *cb, void *u)
+{
+	pthread_condattr_t attr;
+	struct roller *r = calloc(1, sizeof *r);
+	if (!r)
+		return -ENOMEM;
+	r->patience_ms = patience_ms;
+	r->cb = cb;
+	r->u = u;
+	(void) pthread_mutex_init(&r->lock, NULL);
+	(void) pthread_condattr_init(&attr);
+	(void) pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	(void) pthread_cond_init(&r->wake, &attr);
+	(void) pthread_condattr_destroy(&attr);
+	int e = 0;
+	if ((size_t) snprintf(r->dir, sizeof r->dir, "%s", dir) >= sizeof r->dir)
+		e = err_say(-ENAMETOOLONG, "%s is too long", dir);
+	if (e == 0)
+		e = start_thread(r);
+	if (e < 0) {
+		destroy(r);
+		return err_trace(e);
+	}
+	*ret = r;
+	return 0;
+}
+
+struct roller *roller_stop(struct roller *r)
+{
+	if (!r)
+		return NULL;
+	(void) pthread_mutex_lock(&r->lock);
+	r->stopping = true;
+	(void) pthread_cond_signal(&r->wake);
+	(void) pthread_mutex_unlock(&r->lock);
+	(void) pthread_join(r->thread, NULL);
+	destroy(r);
+	return NULL;
+}
