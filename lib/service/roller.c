@@ -2,14 +2,13 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "clk.h"
 #include "err.h"
+#include "thread.h"
 
 enum { LOOK_MS = 250 };
 
@@ -75,10 +74,9 @@ static void look(struct roller *r)
 static bool pause_a_little(struct roller *r)
 {
 	int64_t until_ms = clk_mono_ms() + LOOK_MS;
-	struct timespec until = { .tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000 };
 	(void) pthread_mutex_lock(&r->lock);
 	if (!r->stopping)
-		(void) pthread_cond_timedwait(&r->wake, &r->lock, &until);
+		cond_wait_until(&r->wake, &r->lock, until_ms);
 	bool go_on = !r->stopping;
 	(void) pthread_mutex_unlock(&r->lock);
 	return go_on;
@@ -96,12 +94,8 @@ static void *run(void *u)
 
 static int start_thread(struct roller *r)
 {
-	sigset_t all, before;
-	(void) sigfillset(&all);
-	(void) pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the main thread's */
-	int e = pthread_create(&r->thread, NULL, run, r);
-	(void) pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return e == 0 ? 0 : err_say(-e, "no thread for the week's end");
+	int e = thread_start(&r->thread, run, r);
+	return e == 0 ? 0 : err_say(e, "no thread for the week's end");
 }
 
 static void destroy(struct roller *r)
@@ -113,7 +107,6 @@ static void destroy(struct roller *r)
 
 int roller_start(struct roller **ret, const char *dir, int64_t patience_ms, roller_cb *cb, void *u)
 {
-	pthread_condattr_t attr;
 	struct roller *r = calloc(1, sizeof *r);
 	if (!r)
 		return -ENOMEM;
@@ -121,12 +114,8 @@ int roller_start(struct roller **ret, const char *dir, int64_t patience_ms, roll
 	r->cb = cb;
 	r->u = u;
 	(void) pthread_mutex_init(&r->lock, NULL);
-	(void) pthread_condattr_init(&attr);
-	(void) pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	(void) pthread_cond_init(&r->wake, &attr);
-	(void) pthread_condattr_destroy(&attr);
-	int e = 0;
-	if ((size_t) snprintf(r->dir, sizeof r->dir, "%s", dir) >= sizeof r->dir)
+	int e = cond_init(&r->wake);
+	if (e == 0 && (size_t) snprintf(r->dir, sizeof r->dir, "%s", dir) >= sizeof r->dir)
 		e = err_say(-ENAMETOOLONG, "%s is too long", dir);
 	if (e == 0)
 		e = start_thread(r);
