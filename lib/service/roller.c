@@ -23,6 +23,7 @@ struct roller {
 	pthread_t thread;
 	/* the thread's own */
 	struct week *week;
+	bool past_is_up; /* after an upgrade the past weeks' files are brought to its version first */
 	int64_t over_since_ms; /* monotonic; 0: it is not over */
 	int64_t not_before_ms; /* monotonic: after a failure */
 };
@@ -62,6 +63,14 @@ static void look(struct roller *r)
 			return;
 		}
 	}
+	if (!r->past_is_up) {
+		int e = week_bring_up_past(r->week);
+		if (e != 0) {
+			tell(r, e < 0 ? e : WEEK_E_FULL, &rolled);
+			return;
+		}
+		r->past_is_up = true;
+	}
 	if (!is_due(r, now_ms, mono_ms))
 		return;
 	int e = week_roll(r->week, now_ms, &rolled);
@@ -73,10 +82,9 @@ static void look(struct roller *r)
 /* False: it is to end. */
 static bool pause_a_little(struct roller *r)
 {
-	int64_t until_ms = clk_mono_ms() + LOOK_MS;
 	(void) pthread_mutex_lock(&r->lock);
 	if (!r->stopping)
-		cond_wait_until(&r->wake, &r->lock, until_ms);
+		cond_wait_until(&r->wake, &r->lock, clk_mono_ms() + LOOK_MS);
 	bool go_on = !r->stopping;
 	(void) pthread_mutex_unlock(&r->lock);
 	return go_on;
@@ -90,12 +98,6 @@ static void *run(void *u)
 	while (pause_a_little(r));
 	r->week = week_close(r->week);
 	return NULL;
-}
-
-static int start_thread(struct roller *r)
-{
-	int e = thread_start(&r->thread, run, r);
-	return e == 0 ? 0 : err_say(e, "no thread for the week's end");
 }
 
 static void destroy(struct roller *r)
@@ -118,7 +120,7 @@ int roller_start(struct roller **ret, const char *dir, int64_t patience_ms, roll
 	if (e == 0 && (size_t) snprintf(r->dir, sizeof r->dir, "%s", dir) >= sizeof r->dir)
 		e = err_say(-ENAMETOOLONG, "%s is too long", dir);
 	if (e == 0)
-		e = start_thread(r);
+		e = thread_start(&r->thread, run, r);
 	if (e < 0) {
 		destroy(r);
 		return err_trace(e);

@@ -45,7 +45,7 @@ static void rows_for(struct settings *s, struct conf_row rows[static 96])
 			"the house's worst payout on a column", FOR_API);
 	ROW("TAP_CAP_OPEN", CONF_INT, &s->cap_open, USD(200000), 1, most, "micro-USD",
 			"the house's worst payout on all that is open", FOR_API);
-	ROW("TAP_WELCOME_CREDIT", CONF_INT, &s->welcome_credit, "0", 0, most, "micro-USD",
+	ROW("TAP_WELCOME_CREDIT", CONF_INT, &s->welcome_credit, "0", 0, most / 1000000, "micro-USD",
 			"play money for a new wallet, a DEPOSIT row", FOR_API);
 	ROW("TAP_WITHDRAWAL_MIN", CONF_INT, &s->withdrawal_min, USD(1), 1, most, "micro-USD", "smallest withdrawal", FOR_API);
 	/* who we are */
