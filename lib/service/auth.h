@@ -46,7 +46,7 @@ MUST_CHECK int auth_check(struct bus *bus, const char *text, size_t n, const str
 MUST_CHECK int auth_login(struct bus *bus, const char *text, size_t n, int64_t now_ms, struct auth_session *session);
 /* AUTH_E_UNKNOWN: no such session. */
 MUST_CHECK int auth_session(struct bus *bus, const char *token, int64_t now_ms, struct auth_session *ret);
-/* Ends it, with its key when no other session names it, and tells ws. */
+/* Ends it, with its key when no other session names it, and tells ws. AUTH_E_UNKNOWN: it was over already. */
 MUST_CHECK int auth_logout(struct bus *bus, const struct auth_session *session);
 struct hash auth_token_hash(const char *token);
 
