@@ -54,9 +54,9 @@ static void rolled(void *u, int result, struct clk_week week, const struct week_
 				week.week, (long long) w->accounts, (long long) w->openings, (long long) w->open_bets,
 				(long long) w->pause_us);
 	else if (result > 0)
-		log_err("the week cannot be ended: the disk is full; tried again in %d s", ROLLER_RETRY_MS / 1000);
+		log_err("the weeks' files cannot be kept up: the disk is full; tried again in %d s", ROLLER_RETRY_MS / 1000);
 	else
-		(void) log_errno(result, "the week cannot be ended; tried again in %d s", ROLLER_RETRY_MS / 1000);
+		(void) log_errno(result, "the weeks' files cannot be kept up; tried again in %d s", ROLLER_RETRY_MS / 1000);
 }
 
 static int start_http(struct api *a)

@@ -66,10 +66,11 @@ static struct bad check_body(const struct api *a, const char *body, size_t n, st
 	return bad;
 }
 
-/* The rate limit and the nonce, as for a bet. False: answered. */
+/* The rate limit (its own bucket) and the nonce, as for a bet. False: answered. */
 static bool pass_door(struct worker *w, struct request *q)
 {
-	struct auth_door door = { .wallet = q->withdraw.wallet, .signer = q->withdraw.wallet, .spend = true };
+	struct auth_door door = { .wallet = q->withdraw.wallet, .signer = q->withdraw.wallet,
+		.withdrawal = true, .spend = true };
 	int retry_s;
 
 	memcpy(door.nonce, q->withdraw.nonce, sizeof door.nonce);
@@ -85,7 +86,7 @@ static bool pass_door(struct worker *w, struct request *q)
 	}
 	enum auth_verdict verdict = auth_door_verdict(bus_reply(w->bus, 0), &retry_s);
 	if (verdict == AUTH_RATE_LIMITED) {
-		httpd_problem(q->req, PROBLEM_RATE_LIMITED, "Too many signed requests of this wallet.", NULL, retry_s);
+		httpd_problem(q->req, PROBLEM_RATE_LIMITED, "Too many withdrawals of this wallet.", NULL, retry_s);
 		return false;
 	}
 	q->nonce_spent = verdict != AUTH_ADMITTED;

@@ -86,10 +86,16 @@ static bool ref_is_good(const char *ref)
 	return n > 0 && n < LEDGER_REF_ID_MAX;
 }
 
+/* A thousand million USD: thousands of such fit into the 64 bits of every sum over accounts, so that no slip of the hand makes
+ * the books unaddable for ever. */
+#define AMOUNT_MOST INT64_C(1000000000000000)
+
 static int run(struct ctl *c, struct deposit d)
 {
 	int code;
 	d.ref = ctl_option(c, "ref");
+	if (d.amount > AMOUNT_MOST || d.amount < -AMOUNT_MOST)
+		return ctl_fail(c, EX_DATAERR, "--amount: at most %lld at a time", (long long) AMOUNT_MOST);
 	if (!ref_is_good(d.ref))
 		return ctl_fail(c, EX_USAGE, "--ref: must be 1 to %d printable characters without blanks, quotes and backslashes",
 				LEDGER_REF_ID_MAX - 1);

@@ -28,6 +28,8 @@ struct publish {
 	struct breaker breaker;
 	bool warm;              /* has read what an earlier run left */
 	bool override_stored;   /* the key was there when we looked last */
+	struct quote_grid room; /* what the api said last of the house's room */
+	bool has_room;
 	int64_t quote_id;
 	int64_t told_ms;        /* monotonic; 0: never */
 	enum feed_state told_feed;
@@ -216,6 +218,14 @@ void publish_tick(struct publish *p, const struct tick *t)
 	count_tick(p, r, t);
 }
 
+/* For the next grid. */
+static void read_room(struct publish *p, const struct bus_reply *stored)
+{
+	size_t n;
+	const char *text = bus_text(stored, &n);
+	p->has_room = bus_kind(stored) == BUS_TEXT && msg_grid_parse(&p->room, text, n);
+}
+
 void publish_grid(struct publish *p, int64_t now_ms)
 {
 	static struct quote_grid grid; /* 6 KB; the owner's alone */
@@ -227,14 +237,19 @@ void publish_grid(struct publish *p, int64_t now_ms)
 	int64_t begun_us = clk_mono_us();
 	p->quote_id = p->quote_id < now_ms ? now_ms : p->quote_id + 1; /* grows over restarts too */
 	quote_fill(&grid, &p->rules, p->quote_id, now_ms, p->view.last.p_cents, quote_vol_annual(&p->vol));
+	if (p->has_room)
+		quote_skew(&grid, &p->room, settings_empty_room(p->settings));
 	msg_grid(&text, &grid);
 	ops_observe_us(&p->grid_seconds, clk_mono_us() - begun_us);
 	int r = msg_publish(p->bus, CHANNEL_GRID, &text);
+	if (r == 0)
+		r = bus_addf(p->bus, "GET %s", KEY_ROOM);
 	if (r == 0)
 		r = bus_flush(p->bus);
 	redis_answered(p, r, "grid");
 	if (r < 0)
 		return;
+	read_room(p, bus_reply(p->bus, 1));
 	(void) pthread_mutex_lock(&p->lock);
 	p->view.grids++;
 	(void) pthread_mutex_unlock(&p->lock);

@@ -35,9 +35,9 @@ static void rolled(void *u, int result, struct clk_week week, const struct week_
 		log_notice("week %04d-W%02d is open: %lld accounts, %lld open bets; the api did not end the old one", week.year,
 				week.week, (long long) w->accounts, (long long) w->open_bets);
 	else if (result > 0)
-		log_err("the week cannot be ended: the disk is full");
+		log_err("the weeks' files cannot be kept up: the disk is full");
 	else
-		(void) log_errno(result, "the week cannot be ended");
+		(void) log_errno(result, "the weeks' files cannot be kept up");
 }
 
 int run_start(const struct settings *s)

@@ -193,10 +193,10 @@ int conf_load(const struct conf_row *rows, char *const *env, FILE *report)
 	return wrong;
 }
 
-void conf_help(const struct conf_row *rows, unsigned who, FILE *out)
+void conf_help(const struct conf_row *rows, unsigned who, bool used, FILE *out)
 {
 	for (; rows->name; rows++)
-		if (rows->used_by & who)
+		if (((rows->used_by & who) != 0) == used)
 			(void) fprintf(out, "  %-28s %s\n  %-28s unit: %s; default: %s\n", rows->name, rows->meaning, "",
 					rows->unit, *rows->preset ? rows->preset : "(empty)");
 }

@@ -181,6 +181,22 @@ size_t exposure_columns_before(const struct exposure *e, int64_t t0_s, int64_t *
 	return n;
 }
 
+static struct money least_room(struct money room, struct money cap, struct money taken)
+{
+	struct money left;
+	if (money_cmp(taken, cap) >= 0 || !money_sub(&left, cap, taken))
+		return money_of(0);
+	return money_cmp(left, room) < 0 ? left : room;
+}
+
+struct money exposure_room(const struct exposure *e, int64_t t0_s, int64_t low_cents)
+{
+	const struct column *c = column_at(e, t0_s);
+	struct money room = least_room(e->caps.open, e->caps.open, e->open);
+	room = least_room(room, e->caps.column, c ? c->worst : money_of(0));
+	return least_room(room, e->caps.cell, c ? sums_get(&c->cells, low_cents) : money_of(0));
+}
+
 struct money exposure_open(const struct exposure *e)
 {
 	return e->open;

@@ -36,6 +36,8 @@ void exposure_drop_column(struct exposure *e, int64_t t0_s);
 /* Columns held that start before t0_s, oldest first; returns how many of at most max. */
 size_t exposure_columns_before(const struct exposure *e, int64_t t0_s, int64_t *out, size_t max);
 
+/* What a further payout on the cell may come to, by the tightest of the house's caps. */
+struct money exposure_room(const struct exposure *e, int64_t t0_s, int64_t low_cents);
 struct money exposure_open(const struct exposure *e);
 struct money exposure_column(const struct exposure *e, int64_t t0_s);
 

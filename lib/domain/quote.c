@@ -8,6 +8,9 @@
 /* Shift of a bound for a path that is seen at ticks alone, in standard deviations of one tick: -zeta(1/2) / sqrt(2 pi). */
 #define TICK_SHIFT 0.5826
 
+/* A rate falls by one part in so many when the house's room is used up. */
+enum { SKEW_MOST = 5 };
+
 #define ROOT_HALF   0.70710678118654752440
 #define INVERSE_TAU 0.15915494309189533577 /* 1 / (2 pi) */
 
@@ -88,6 +91,33 @@ int32_t quote_rate(const struct quote_rules *rules, double p)
 	if (e4 < RATE_LEAST)
 		return 0;
 	return e4 < (double) rules->max_rate_e4 ? (int32_t) e4 : (int32_t) rules->max_rate_e4;
+}
+
+int32_t quote_room(struct money room, struct money least_stake)
+{
+	struct money e4;
+	if (!money_scale(&e4, room, RATE_ONE, least_stake.micros) || e4.micros > INT32_MAX)
+		return INT32_MAX;
+	return (int32_t) e4.micros;
+}
+
+static int32_t skewed(int32_t rate_e4, int32_t left_e4, int32_t empty_e4)
+{
+	int64_t taken = left_e4 < empty_e4 ? empty_e4 - left_e4 : 0;
+	int64_t e4 = rate_e4 - rate_e4 * taken / empty_e4 / SKEW_MOST;
+	return e4 < RATE_LEAST || e4 > left_e4 ? 0 : (int32_t) e4;
+}
+
+void quote_skew(struct quote_grid *g, const struct quote_grid *room, int32_t empty_e4)
+{
+	struct rate left;
+	for (int i = 0; empty_e4 > 0 && i < g->columns; i++)
+		for (int j = 0; j < g->rows; j++) {
+			int64_t low = g->low_cents + j * g->row_cents;
+			struct cell c = { .t0_s = g->t0_s[i], .low_cents = low, .high_cents = low + g->row_cents };
+			if (g->rates[i][j] != 0 && grid_rate(room, &c, &left) == GRID_FOUND)
+				g->rates[i][j] = skewed(g->rates[i][j], left.e4, empty_e4);
+		}
 }
 
 static void fill_column(int32_t *rates, const struct quote_rules *rules, double s, double sigma_annual, int64_t low_cents,

@@ -51,6 +51,14 @@ struct quote_rules {
 /* rate = floor(10000 * (1 - margin) / p), 0 when closed: p below the least, or the rate under 10100; at most max_rate. */
 int32_t quote_rate(const struct quote_rules *rules, double p);
 
+/* A rate at which the least stake would take all of `room`; INT32_MAX for more than that. */
+int32_t quote_room(struct money room, struct money least_stake);
+
+/* Skews the rates down by what the house has taken already. room: for its cells, as rates, what quote_room says of the room that
+ * is left; empty_e4: the same with no bets. Down to a fifth less where nothing is left; a cell that could not pay the least
+ * stake is closed. Cells that room does not know stay. */
+void quote_skew(struct quote_grid *g, const struct quote_grid *room, int32_t empty_e4);
+
 /* Fills *ret for the moment now_ms and the price; quote_id is the caller's. */
 void quote_fill(struct quote_grid *ret, const struct quote_rules *rules, int64_t quote_id, int64_t now_ms, int64_t p_cents,
 		double sigma_annual);

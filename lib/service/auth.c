@@ -317,7 +317,8 @@ int auth_door_add(struct bus *bus, const struct settings *s, const struct auth_d
 	(void) snprintf(step, sizeof step, "%lld", (long long) step_us);
 	(void) snprintf(burst, sizeof burst, "%lld", (long long) s->bet_burst);
 	struct bus_arg key_args[] = { bus_arg_of(key_session_key(keys[0], &door->signer)),
-		bus_arg_of(key_rate_limit(keys[1], &door->wallet)), bus_arg_of(key_nonce(keys[2], door->nonce)) };
+		bus_arg_of((door->withdrawal ? key_withdraw_limit : key_rate_limit)(keys[1], &door->wallet)),
+		bus_arg_of(key_nonce(keys[2], door->nonce)) };
 	struct bus_arg args[] = { bus_arg_of(wallet_eq(&door->wallet, &door->signer) ? "1" : "0"), bus_arg_of(who), bus_arg_of(step),
 		bus_arg_of(burst), bus_arg_of(door->spend ? "1" : "0"), bus_arg_of(tag) };
 	return bus_add_script(bus, &door_script, key_args, ARRAY_LEN(key_args), args, ARRAY_LEN(args));

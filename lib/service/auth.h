@@ -46,7 +46,7 @@ MUST_CHECK int auth_check(struct bus *bus, const char *text, size_t n, const str
 MUST_CHECK int auth_login(struct bus *bus, const char *text, size_t n, int64_t now_ms, struct auth_session *session);
 /* AUTH_E_UNKNOWN: no such session. */
 MUST_CHECK int auth_session(struct bus *bus, const char *token, int64_t now_ms, struct auth_session *ret);
-/* Ends it, with its key when no other session names it, and tells ws. */
+/* Ends it, with its key when no other session names it, and tells ws. AUTH_E_UNKNOWN: it was over already. */
 MUST_CHECK int auth_logout(struct bus *bus, const struct auth_session *session);
 struct hash auth_token_hash(const char *token);
 
@@ -55,6 +55,7 @@ struct hash auth_token_hash(const char *token);
 struct auth_door {
 	struct wallet wallet, signer;
 	uint8_t nonce[NONCE_SIZE];
+	bool withdrawal; /* takes from a bucket of its own, so that bets alone count against bets */
 	bool spend; /* false: look at the nonce but do not spend it (the bet will be refused) */
 	struct hash tag; /* of the message and of the process that spends: the nonce is kept with it */
 };

@@ -76,7 +76,7 @@ int config_load(struct settings *s, struct bus_conf *bus, char *password, size_t
 {
 	char *nothing[] = { NULL };
 	int wrong = settings_load(s, environ ? environ : nothing, stderr);
-	if (!level_parse(s->log_level.v, level)) {
+	if (!level_parse(s->log_level.v, level) && s->log_level.v[0]) {
 		wrong++;
 		(void) fprintf(stderr, "TAP_LOG_LEVEL=%s: must be err, warning, notice, info or debug\n", s->log_level.v);
 	}

@@ -40,6 +40,17 @@ static struct speech *speech_free(struct speech *s)
 	return NULL;
 }
 
+struct speech *speech_of_room(const struct quote_grid *room)
+{
+	struct speech *s = calloc(1, sizeof *s);
+	if (!s)
+		return NULL;
+	s->kind = SPEECH_ROOM;
+	s->event = (struct buf) BUF_INIT(MSG_GRID_MAX);
+	msg_grid(&s->event, room);
+	return s->event.failed ? speech_free(s) : s;
+}
+
 void speeches_init(struct speeches *l)
 {
 	*l = (struct speeches){ .tail = &l->head };
@@ -115,6 +126,8 @@ static int add(struct bus *bus, const struct speech *s, struct buf *text)
 		return msg_publish(bus, key_user_events(channel, &s->account.wallet), text);
 	case SPEECH_EVENT:
 		return msg_announce(bus, &s->account, s->event.n > 0 ? &s->event : NULL);
+	case SPEECH_ROOM:
+		return bus_addf(bus, "SET %s %b EX %d", KEY_ROOM, s->event.p, s->event.n, (int) ROOM_LIFE_S);
 	}
 	return 0;
 }

@@ -20,6 +20,8 @@ enum {
 	WAIT_MAX_US = 100000,        /* the oldest tap may wait as long before the door refuses further ones */
 	ANNOUNCE_MAX = 65536,        /* events that wait for Redis */
 	ANNOUNCE_BATCH = 512,
+	ROOM_MS = 200,               /* distance of two words to ingest about what the house may still take */
+	ROOM_LIFE_S = 3,
 	NONCE_KEEP_S = 95,           /* longer than Redis keeps one */
 	NONCES_MAX = 1 << 21,        /* in each of the two generations */
 	IDLE_MS = 500,
@@ -47,11 +49,11 @@ struct tap_list {
 /* One thing to say; made by the writer, spoken by the announcer. */
 struct speech {
 	struct speech *next;
-	enum { SPEECH_CONFIRMED, SPEECH_REFUSED, SPEECH_EVENT } kind;
+	enum { SPEECH_CONFIRMED, SPEECH_REFUSED, SPEECH_EVENT, SPEECH_ROOM } kind;
 	struct account account;
 	struct bet bet;   /* CONFIRMED, REFUSED */
 	const char *code; /* REFUSED: a literal */
-	struct buf event; /* EVENT: its own bytes */
+	struct buf event; /* EVENT, ROOM: its own bytes */
 };
 
 struct announcer {
@@ -105,7 +107,7 @@ struct intake {
 	struct nonces *signers;
 	struct nonces *recalled;  /* users whose recent bets were read from the book since the start */
 	int64_t recall_until_ms;  /* monotonic */
-	int64_t housekeeping_ms, meta_ms, over_ms;
+	int64_t housekeeping_ms, meta_ms, over_ms, room_ms;
 	struct batch batch;
 	struct store_stats store; /* a copy for intake_stats, under lock */
 	int64_t wal_bytes;
@@ -151,6 +153,7 @@ void speeches_init(struct speeches *l);
 void speeches_add(struct speeches *l, struct speech *s); /* takes s over; NULL counts as lost */
 void announcer_say(struct intake *in, struct speeches *l); /* takes them over; never blocks */
 /* NULL: no memory, the event is lost as if Redis were down. */
+struct speech *speech_of_room(const struct quote_grid *room);
 struct speech *speech_of_tap(const struct intake_tap *t, const struct account *after);
 
 #endif

@@ -228,6 +228,27 @@ static bool disk_is_tight(const char *dir)
 	return used * 100 >= (used + fs.f_bavail) * DISK_TIGHT_PERCENT;
 }
 
+/* Tells ingest, while bets are open, what may still be taken on each cell of the newest grid. */
+static void say_room(struct intake *in, int64_t mono_ms)
+{
+	struct quote_grid *g = &in->batch.grid;
+	struct speeches one;
+
+	if (mono_ms - in->room_ms < ROOM_MS || exposure_open(in->exposure).micros == 0)
+		return;
+	in->room_ms = mono_ms;
+	look_at_market(in);
+	if (!in->batch.has_grid)
+		return;
+	for (int i = 0; i < g->columns; i++)
+		for (int j = 0; j < g->rows; j++)
+			g->rates[i][j] = quote_room(exposure_room(in->exposure, g->t0_s[i], g->low_cents + j * g->row_cents),
+					money_of(in->s->stake_presets.v[0]));
+	speeches_init(&one);
+	speeches_add(&one, speech_of_room(g));
+	announcer_say(in, &one);
+}
+
 /* While a week ends nobody is the checkpointer, so that who ends it can move the old file's last commits into it. Should it not
  * end, for want of room say, the WAL must be kept small all the same. */
 static int checkpoint(struct intake *in, bool over, int64_t mono_ms)
@@ -253,6 +274,7 @@ static int checkpoint(struct intake *in, bool over, int64_t mono_ms)
 static void keep_house(struct intake *in, int64_t mono_ms)
 {
 	bool over = week_is_over(in->week, clk_now_ms());
+	say_room(in, mono_ms);
 	if (mono_ms - in->housekeeping_ms >= HOUSEKEEPING_MS) {
 		in->housekeeping_ms = mono_ms;
 		nonces_turn(in->decided, mono_ms);
@@ -301,7 +323,8 @@ void *intake_writer_run(void *u)
 		atomic_store(&in->writer_ms, clk_mono_ms());
 		(void) pthread_mutex_lock(&in->lock);
 		if (!in->at_writer.head && !in->jobs && !in->door_gone)
-			cond_wait_until(&in->writer_wake, &in->lock, clk_mono_ms() + IDLE_MS);
+			cond_wait_until(&in->writer_wake, &in->lock,
+					clk_mono_ms() + (exposure_open(in->exposure).micros ? ROOM_MS : IDLE_MS));
 		tap_list_take(&l, &in->at_writer, in->s->batch_max);
 		struct intake_job *jobs = take_jobs(in);
 		bool last = in->door_gone && !l.head && !jobs;

@@ -29,6 +29,7 @@
 #define KEY_PRICE        "price:btc:usd"    /* newest price in cents, 1 h */
 #define KEY_HISTORY      "prices:btc:usd:ts" /* stream, id <t_ms>-0, field p: 7 days */
 #define KEY_STATUS       "status:btc:usd"   /* newest system:status event, 1 h: for who starts later */
+#define KEY_ROOM     "room:btc:usd"     /* a grid event whose rates are quote_room of what the house may still take; 3 s */
 #define KEY_OVERRIDE     "override:btc:usd" /* open|close, expires */
 enum { KEY_MAX = 128 };
 /* `user:{wallet}:events`, `balance:{wallet}`, `seq:{wallet}`, `rate_limit:{wallet}`, `session_key:{address}` with the EIP-55
@@ -37,6 +38,7 @@ char *key_user_events(char out[KEY_MAX], const struct wallet *w);
 char *key_balance(char out[KEY_MAX], const struct wallet *w);
 char *key_seq(char out[KEY_MAX], const struct wallet *w);
 char *key_rate_limit(char out[KEY_MAX], const struct wallet *w);
+char *key_withdraw_limit(char out[KEY_MAX], const struct wallet *w); /* `rate_limit:{wallet}:withdrawals` */
 char *key_session_key(char out[KEY_MAX], const struct wallet *address);
 char *key_session(char out[KEY_MAX], const char *token);
 char *key_nonce(char out[KEY_MAX], const uint8_t nonce[NONCE_SIZE]);

@@ -37,6 +37,11 @@ char *key_rate_limit(char out[KEY_MAX], const struct wallet *w)
 	return with_wallet(out, "rate_limit:", w, "");
 }
 
+char *key_withdraw_limit(char out[KEY_MAX], const struct wallet *w)
+{
+	return with_wallet(out, "rate_limit:", w, ":withdrawals");
+}
+
 char *key_session_key(char out[KEY_MAX], const struct wallet *address)
 {
 	return with_wallet(out, "session_key:", address, "");

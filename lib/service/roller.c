@@ -2,14 +2,13 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "clk.h"
 #include "err.h"
+#include "thread.h"
 
 enum { LOOK_MS = 250 };
 
@@ -24,6 +23,7 @@ struct roller {
 	pthread_t thread;
 	/* the thread's own */
 	struct week *week;
+	bool past_is_up; /* after an upgrade the past weeks' files are brought to its version first */
 	int64_t over_since_ms; /* monotonic; 0: it is not over */
 	int64_t not_before_ms; /* monotonic: after a failure */
 };
@@ -63,6 +63,14 @@ static void look(struct roller *r)
 			return;
 		}
 	}
+	if (!r->past_is_up) {
+		int e = week_bring_up_past(r->week);
+		if (e != 0) {
+			tell(r, e < 0 ? e : WEEK_E_FULL, &rolled);
+			return;
+		}
+		r->past_is_up = true;
+	}
 	if (!is_due(r, now_ms, mono_ms))
 		return;
 	int e = week_roll(r->week, now_ms, &rolled);
@@ -74,11 +82,9 @@ static void look(struct roller *r)
 /* False: it is to end. */
 static bool pause_a_little(struct roller *r)
 {
-	int64_t until_ms = clk_mono_ms() + LOOK_MS;
-	struct timespec until = { .tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000 };
 	(void) pthread_mutex_lock(&r->lock);
 	if (!r->stopping)
-		(void) pthread_cond_timedwait(&r->wake, &r->lock, &until);
+		cond_wait_until(&r->wake, &r->lock, clk_mono_ms() + LOOK_MS);
 	bool go_on = !r->stopping;
 	(void) pthread_mutex_unlock(&r->lock);
 	return go_on;
@@ -94,16 +100,6 @@ static void *run(void *u)
 	return NULL;
 }
 
-static int start_thread(struct roller *r)
-{
-	sigset_t all, before;
-	(void) sigfillset(&all);
-	(void) pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the main thread's */
-	int e = pthread_create(&r->thread, NULL, run, r);
-	(void) pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return e == 0 ? 0 : err_say(-e, "no thread for the week's end");
-}
-
 static void destroy(struct roller *r)
 {
 	(void) pthread_cond_destroy(&r->wake);
@@ -113,7 +109,6 @@ static void destroy(struct roller *r)
 
 int roller_start(struct roller **ret, const char *dir, int64_t patience_ms, roller_cb *cb, void *u)
 {
-	pthread_condattr_t attr;
 	struct roller *r = calloc(1, sizeof *r);
 	if (!r)
 		return -ENOMEM;
@@ -121,15 +116,11 @@ int roller_start(struct roller **ret, const char *dir, int64_t patience_ms, roll
 	r->cb = cb;
 	r->u = u;
 	(void) pthread_mutex_init(&r->lock, NULL);
-	(void) pthread_condattr_init(&attr);
-	(void) pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	(void) pthread_cond_init(&r->wake, &attr);
-	(void) pthread_condattr_destroy(&attr);
-	int e = 0;
-	if ((size_t) snprintf(r->dir, sizeof r->dir, "%s", dir) >= sizeof r->dir)
+	int e = cond_init(&r->wake);
+	if (e == 0 && (size_t) snprintf(r->dir, sizeof r->dir, "%s", dir) >= sizeof r->dir)
 		e = err_say(-ENAMETOOLONG, "%s is too long", dir);
 	if (e == 0)
-		e = start_thread(r);
+		e = thread_start(&r->thread, run, r);
 	if (e < 0) {
 		destroy(r);
 		return err_trace(e);

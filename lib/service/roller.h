@@ -1,4 +1,5 @@
-/* roller.h - a thread that ends the week when it is over. Service floor, on week.
+/* roller.h - a thread that ends the week when it is over, and after an upgrade brings past weeks' files to its version. Service floor, on
+ * week.
  * Every daemon that writes to the book may have one: who comes first rolls, the others find it done. It works on a handle of its
  * own, so its owner goes on writing; each writer sees the new file with its next transaction. patience_ms: for how long the week
  * must have been over by our clock before this one rolls (who has the least is first, and a clock that jumps for a moment ends

@@ -1,5 +1,7 @@
 #include "settings.h"
 
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define USD(n) #n "000000"
@@ -34,18 +36,18 @@ static void rows_for(struct settings *s, struct conf_row rows[static 96])
 			FOR_API | FOR_WS | FOR_INGEST);
 	ROW("TAP_QUOTE_MS", CONF_INT, &s->quote_ms, "200", 50, 10000, "ms", "distance of two grids", FOR_INGEST);
 	ROW("TAP_STAKE_PRESETS", CONF_INTS, &s->stake_presets, USD(1) "," USD(5) "," USD(10) "," USD(25) "," USD(100), 1, most,
-			"micro-USD", "the stakes that can be bet", FOR_API | FOR_WS);
+			"micro-USD", "the stakes that can be bet", FOR_API | FOR_WS | FOR_INGEST);
 	ROW("TAP_CAP_PLAYER_COLUMN", CONF_INT, &s->cap_player_column, USD(1000), 1, most, "micro-USD",
 			"a player's stake in a column", FOR_API);
 	ROW("TAP_CAP_PLAYER_OPEN", CONF_INT, &s->cap_player_open, USD(5000), 1, most, "micro-USD", "a player's open stake",
 			FOR_API);
 	ROW("TAP_CAP_CELL", CONF_INT, &s->cap_cell, USD(25000), 1, most, "micro-USD", "the house's worst payout on a cell",
-			FOR_API);
+			FOR_API | FOR_INGEST);
 	ROW("TAP_CAP_COLUMN", CONF_INT, &s->cap_column, USD(50000), 1, most, "micro-USD",
-			"the house's worst payout on a column", FOR_API);
+			"the house's worst payout on a column", FOR_API | FOR_INGEST);
 	ROW("TAP_CAP_OPEN", CONF_INT, &s->cap_open, USD(200000), 1, most, "micro-USD",
-			"the house's worst payout on all that is open", FOR_API);
-	ROW("TAP_WELCOME_CREDIT", CONF_INT, &s->welcome_credit, "0", 0, most, "micro-USD",
+			"the house's worst payout on all that is open", FOR_API | FOR_INGEST);
+	ROW("TAP_WELCOME_CREDIT", CONF_INT, &s->welcome_credit, "0", 0, most / 1000000, "micro-USD",
 			"play money for a new wallet, a DEPOSIT row", FOR_API);
 	ROW("TAP_WITHDRAWAL_MIN", CONF_INT, &s->withdrawal_min, USD(1), 1, most, "micro-USD", "smallest withdrawal", FOR_API);
 	/* who we are */
@@ -128,20 +130,73 @@ static void rows_for(struct settings *s, struct conf_row rows[static 96])
 	rows[n] = (struct conf_row){ 0 };
 }
 
+static const char an_origin[] = "http[s]://host[:port], nothing after it";
+
+/* After "://" the name of a host, perhaps a port: what a browser sends as Origin and EIP-4361 takes as domain. */
+static bool is_origin(const char *text)
+{
+	static const char host[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]";
+	size_t n = strncmp(text, "https://", 8) == 0 ? 8 : strncmp(text, "http://", 7) == 0 ? 7 : 0;
+	return n > 0 && text[n] && text[n] != ':' && strspn(text + n, host) == strlen(text + n);
+}
+
+static bool is_address(const char *text)
+{
+	if (strncmp(text, "unix:", 5) == 0)
+		return text[5] == '/';
+	const char *colon = strrchr(text, ':');
+	if (!colon || colon == text || strchr(text, '/'))
+		return false;
+	size_t digits = strspn(colon + 1, "0123456789");
+	return digits > 0 && digits < 6 && !colon[1 + digits] && atoi(colon + 1) > 0 && atoi(colon + 1) <= UINT16_MAX;
+}
+
+/* Empty is fine: not used. */
+static bool is_url(const char *text, const char *scheme)
+{
+	size_t n = strlen(scheme);
+	if (!*text)
+		return true;
+	if (strncmp(text, scheme, n) != 0)
+		return false;
+	text += n + (text[n] == 's');
+	return strncmp(text, "://", 3) == 0 && text[3];
+}
+
+/* A text whose row was refused is empty here and was reported by then. */
+static bool form(bool good, FILE *report, const char *name, const struct conf_text *text, const char *want)
+{
+	if (good || !text->v[0])
+		return true;
+	if (report)
+		(void) fprintf(report, "%s=%s: must be %s\n", name, text->v, want);
+	return false;
+}
+
 int settings_load(struct settings *ret, char *const *env, FILE *report)
 {
 	struct conf_row rows[96];
+	bool own_origins = true;
+
+	memset(ret, 0, sizeof *ret);
 	rows_for(ret, rows);
 	int wrong = conf_load(rows, env, report);
-	if (ret->allowed_origins.n == 0) {
+	if (ret->allowed_origins.n == 0 && is_origin(ret->public_origin.v)) {
 		memcpy(ret->allowed_origins.v[0], ret->public_origin.v, sizeof ret->public_origin.v);
 		ret->allowed_origins.n = 1;
 	}
-	if (!strstr(ret->public_origin.v, "://")) {
+	for (size_t i = 0; i < ret->allowed_origins.n; i++)
+		own_origins = own_origins && is_origin(ret->allowed_origins.v[i]);
+	wrong += !form(is_origin(ret->public_origin.v), report, "TAP_PUBLIC_ORIGIN", &ret->public_origin, an_origin);
+	if (!own_origins) {
 		wrong++;
 		if (report)
-			(void) fprintf(report, "TAP_PUBLIC_ORIGIN=%s: must be scheme://host[:port]\n", ret->public_origin.v);
+			(void) fprintf(report, "TAP_ALLOWED_ORIGINS: each must be %s\n", an_origin);
 	}
+	wrong += !form(is_address(ret->redis.v), report, "TAP_REDIS", &ret->redis, "unix:/path or host:port");
+	wrong += !form(is_url(ret->coinbase_url.v, "ws"), report, "TAP_COINBASE_URL", &ret->coinbase_url, "ws:// or wss://");
+	wrong += !form(is_url(ret->binance_url.v, "ws"), report, "TAP_BINANCE_URL", &ret->binance_url, "ws:// or wss://");
+	wrong += !form(is_url(ret->s3_endpoint.v, "http"), report, "TAP_S3_ENDPOINT", &ret->s3_endpoint, "http:// or https://");
 	return wrong;
 }
 
@@ -150,7 +205,9 @@ void settings_help(unsigned who, FILE *out)
 	struct settings unused;
 	struct conf_row rows[96];
 	rows_for(&unused, rows);
-	conf_help(rows, who, out);
+	conf_help(rows, who, true, out);
+	(void) fprintf(out, "\nKeys of the other programs, checked here too:\n");
+	conf_help(rows, who, false, out);
 }
 
 struct grid_rules settings_grid(const struct settings *s)
@@ -163,6 +220,12 @@ struct quote_rules settings_quote(const struct settings *s)
 {
 	return (struct quote_rules){ .grid = settings_grid(s), .margin_bp = s->margin_bp, .max_rate_e4 = s->max_rate,
 		.min_p_ppm = s->min_p_ppm, .tick_ms = s->tick_ms };
+}
+
+int32_t settings_empty_room(const struct settings *s)
+{
+	int64_t least = s->cap_cell < s->cap_column ? s->cap_cell : s->cap_column;
+	return quote_room(money_of(least < s->cap_open ? least : s->cap_open), money_of(s->stake_presets.v[0]));
 }
 
 struct breaker_rules settings_breaker(const struct settings *s)

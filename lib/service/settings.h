@@ -53,6 +53,8 @@ void settings_help(unsigned who, FILE *out);
 
 /* Views for the modules below. Texts are borrowed from s. */
 struct grid_rules settings_grid(const struct settings *s);
+/* quote_room of a cell on which nobody bet. */
+int32_t settings_empty_room(const struct settings *s);
 struct quote_rules settings_quote(const struct settings *s);
 struct breaker_rules settings_breaker(const struct settings *s);
 struct exposure_caps settings_caps(const struct settings *s);

@@ -65,6 +65,10 @@ MUST_CHECK int week_list(struct week *w, week_cb *cb, void *u);
 /* A closed week's file, read-only: the caller's to close. STORE_E_ABSENT: it is not here. */
 MUST_CHECK int week_open_past(struct week *w, struct clk_week week, struct store **ret);
 
+/* Brings past weeks' files to this program's version, one at a time, under DIR/next's gate, so that nobody waits: past files have no
+ * other writer, and no reader while they are behind. Any process may call it, outside a transaction. 0, STORE_E_FULL or the like, <0. */
+MUST_CHECK int week_bring_up_past(struct week *w);
+
 /* Reading over all weeks that are here, newest first, inside the transaction of week_begin. As book_bets, ledger_list and the
  * like, but a row and a cursor also say of which week: they are week_cursor(week's id, row). A bet that was open at its week's end
  * is shown as a later week decided it. Weeks of the span that are not here are named in *ret_missing. */

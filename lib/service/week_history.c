@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -56,6 +57,48 @@ static bool take_week(void *u, const struct week_info *info)
 	struct weeks *ws = u;
 	ws->all[ws->n++] = *info;
 	return ws->n < WEEKS_MAX;
+}
+
+static int bring_up(struct week *w, const struct week_info *info)
+{
+	char next[WEEK_PATH_MAX], path[WEEK_PATH_MAX];
+	struct gate *gate;
+	struct store *db;
+	(void) snprintf(next, sizeof next, "%s/next", w->dir);
+	week_path(w, path, info->week);
+	if (mkdir(next, 0750) < 0 && errno != EEXIST)
+		return err_say(-errno, "%s: %s", next, strerror(errno));
+	int r = gate_open(&gate, next);
+	if (r < 0)
+		return err_trace(r);
+	r = gate_enter(gate);
+	if (r == 0) {
+		r = store_open_in(&db, gate, path, STORE_WRITE, &schema_week);
+		if (r == 0)
+			r = store_close_whole(db);
+		gate_leave(gate);
+	}
+	(void) gate_close(gate);
+	return err_trace(r);
+}
+
+int week_bring_up_past(struct week *w)
+{
+	struct weeks ws = { .n = 0 };
+	int r = week_list(w, take_week, &ws);
+	for (size_t i = 0; r == 0 && i < ws.n; i++) {
+		struct store *db;
+		if (!ws.all[i].local || ws.all[i].closed_ms == 0)
+			continue;
+		int x = week_open_past(w, ws.all[i].week, &db);
+		if (x == 0)
+			(void) store_close(db);
+		else if (x == -EPROTO) /* behind: readers do not open it */
+			r = bring_up(w, &ws.all[i]);
+	}
+	if (r == 0)
+		err_clear();
+	return err_trace(r);
 }
 
 /* The week's store in a transaction; past ones from the few that are kept open. STORE_E_ABSENT: its file is not here. */
@@ -142,6 +185,15 @@ static int look_at(const struct span *s, const struct week_info *info, struct we
 	return SPAN_READ;
 }
 
+/* Weeks that ended before the account was opened have nothing of it. */
+static int narrow(struct week *w, int64_t user, struct span *s, struct account *ret)
+{
+	int r = ledger_account_by_id(w->book, user, ret);
+	if (r == 0 && ret->created_ms > s->from_ms)
+		s->from_ms = ret->created_ms;
+	return err_trace(r);
+}
+
 struct bet_walk {
 	struct week *w;
 	const struct weeks *ws;
@@ -149,7 +201,7 @@ struct bet_walk {
 	const struct bet_query *q;
 	bet_cb *cb;
 	void *u;
-	size_t shown;
+	size_t shown, wanted; /* wanted: as many there can be */
 	bool more, stopped;
 	int r;
 };
@@ -168,7 +220,7 @@ static bool show_bet(void *u, const struct bet *b, int64_t row)
 		return false;
 	}
 	bw->shown++;
-	bw->stopped = !bw->cb(bw->u, &bet, cursor_of(bw->ws->all[bw->at].id, row));
+	bw->stopped = !bw->cb(bw->u, &bet, cursor_of(bw->ws->all[bw->at].id, row)) || bw->shown == bw->wanted;
 	return !bw->stopped;
 }
 
@@ -176,9 +228,16 @@ int week_bets(struct week *w, const struct bet_query *q, bet_cb *cb, void *u, bo
 {
 	struct weeks ws = { .n = 0 };
 	struct bet_walk bw = { .w = w, .ws = &ws, .q = q, .cb = cb, .u = u };
-	const struct span span = { q->from_ms, q->to_ms, q->before_row };
+	struct span span = { q->from_ms, q->to_ms, q->before_row };
+	struct account a;
 	ret_missing->n = 0;
-	int r = week_list(w, take_week, &ws);
+	*ret_more = false;
+	int r = narrow(w, q->user, &span, &a);
+	if (r != 0)
+		return r == LEDGER_E_ABSENT ? 0 : err_trace(r);
+	bw.wanted = q->status == BET_CONFIRMED ? (size_t) a.open_bets : SIZE_MAX;
+	bw.stopped = bw.wanted == 0;
+	r = week_list(w, take_week, &ws);
 	for (; r == 0 && !bw.stopped && bw.at < ws.n; bw.at++) {
 		struct bet_query one = *q;
 		struct store *db;
@@ -229,9 +288,14 @@ int week_ledger(struct week *w, const struct ledger_query *q, ledger_cb *cb, voi
 {
 	struct weeks ws = { .n = 0 };
 	struct entry_walk ew = { .q = q, .cb = cb, .u = u };
-	const struct span span = { q->from_ms, q->to_ms, q->before_row };
+	struct span span = { q->from_ms, q->to_ms, q->before_row };
+	struct account a;
 	ret_missing->n = 0;
-	int r = week_list(w, take_week, &ws);
+	*ret_more = false;
+	int r = narrow(w, q->user, &span, &a);
+	if (r != 0)
+		return r == LEDGER_E_ABSENT ? 0 : err_trace(r);
+	r = week_list(w, take_week, &ws);
 	for (size_t at = 0; r == 0 && !ew.stopped && at < ws.n; at++) {
 		struct ledger_query one = *q;
 		struct store *db;

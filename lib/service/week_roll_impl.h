@@ -24,7 +24,7 @@ struct roll {
 	int64_t *openings;       /* user by row */
 	int64_t rows, rows_cap;
 	struct bet *bets;        /* by key */
-	size_t n_bets, bets_cap;
+	size_t n_bets;
 	int64_t withdrawals_from; /* the second pass takes those from this id again */
 	int64_t refs_until;      /* ledger row up to which external ids were brought over */
 	char *triggers[TRIGGERS_MAX];

@@ -91,6 +91,9 @@ test('requests that the front door refuses', async () => {
 	problem(await wire(`GET /api/v1/grid?${long} HTTP/1.1\r\nHost: a\r\n\r\n`), 414, 'malformed_request');
 	problem(await wire(`GET /api/v1/grid HTTP/1.1\r\nHost: a\r\nX-Long: ${long}\r\n\r\n`), 431, 'malformed_request');
 	problem(await wire('GET /ws HTTP/1.1\r\nHost: a\r\n\r\n'), 400, 'malformed_request');
+	problem(await wire('POST /api/v1/bets HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n'), 400, 'malformed_request');
+	problem(await wire('GET / HTTP/1.1\r\nHost: a\r\nIf-Match: "x"\r\n\r\n'), 412, 'malformed_request');
+	problem(await wire('GET / HTTP/1.1\r\nHost: a\r\nRange: bytes=9999999-\r\n\r\n'), 416, 'malformed_request');
 	const again = await api.call('GET', '/health');
 	assert.equal(again.status, 200);
 });
@@ -287,7 +290,7 @@ test('a suspended account', async () => {
 	await p.login();
 	const done = await product.ctl('user', 'suspend', '--wallet', p.wallet, '--reason', 'a test');
 	assert.equal(done.code, 0, done.stderr);
-	problem(await p.bet({ cell: far(await grid(), 6).cell }), 403, 'account_suspended');
+	problem(await p.bet({ cell: far(await grid(), 6).cell }, p.account), 403, 'account_suspended');
 	problem(await p.login(), 403, 'account_suspended');
 	assert.equal((await product.ctl('user', 'resume', '--wallet', p.wallet, '--reason', 'a test')).code, 0);
 	assert.equal((await p.login()).status, 201);

@@ -247,6 +247,10 @@ static void the_bucket_holds_its_burst_and_refills(void **state)
 	clk_sleep_until_ms(clk_mono_ms() + 120);
 	assert_int_equal(knock(alice, alice, 5, 1, true, &retry), AUTH_ADMITTED); /* the refusal spent no nonce */
 	assert_int_equal(knock(alice, alice, 7, 1, true, &retry), AUTH_RATE_LIMITED);
+	struct auth_door withdrawal = { .wallet = address(alice), .signer = address(alice), .nonce = { 8 }, .withdrawal = true };
+	assert_int_equal(auth_door_add(bus, &settings, &withdrawal), 0);
+	assert_int_equal(bus_flush(bus), 0);
+	assert_int_equal(auth_door_verdict(bus_reply(bus, 0), &retry), AUTH_ADMITTED); /* bets alone count against bets */
 }
 
 int main(void)

@@ -165,6 +165,8 @@ static void a_deposit_is_made_once(void **state)
 	assert_int_equal(ctl(w, "deposit --wallet " OTHER " --amount 5000000 --ref bank-1"), EX_DATAERR);
 	assert_int_equal(ctl(w, "user show " OTHER), EX_NOUSER); /* the refused one opened no account */
 	assert_int_equal(ctl(w, "deposit --wallet " WALLET " --amount 9223372036854775807 --ref much"), EX_DATAERR);
+	assert_int_equal(ctl(w, "deposit --wallet " OTHER " --amount 9223372036854775807 --ref much"), EX_DATAERR);
+	assert_int_equal(ctl(w, "user show " OTHER), EX_NOUSER);
 	assert_int_equal(ctl(w, "ledger --wallet " WALLET " --json"), 0);
 	assert_int_equal(number(w, "balance"), 5000000);
 	assert_non_null(strstr(w->out, "\"ref_id\":\"bank-1\""));

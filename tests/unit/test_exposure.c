@@ -54,6 +54,9 @@ static void caps_hold_at_their_edges(void **state)
 	/* the house's cell: payouts of 20000 and 5000 fill it */
 	add(e, bet_of(3, 20, 4000, 1000, 200000));
 	assert_int_equal(exposure_column(e, 20).micros, 20000);
+	assert_int_equal(exposure_room(e, 20, 4000).micros, 5000);
+	assert_int_equal(exposure_room(e, 20, 6000).micros, 25000);
+	assert_int_equal(exposure_room(e, 25, 4000).micros, 25000);
 	assert_int_equal(verdict(e, bet_of(4, 20, 4000, 500, 100000), 0), EXPOSURE_OK);
 	assert_int_equal(verdict(e, bet_of(4, 20, 4000, 501, 100000), 0), EXPOSURE_HOUSE_FULL);
 	assert_int_equal(verdict(e, bet_of(4, 20, 6000, 501, 100000), 0), EXPOSURE_OK);

@@ -179,6 +179,28 @@ static void a_grid_holds_the_placeable_columns(void **state)
 			assert_in_range(g.rates[i][j], 0, 200000);
 }
 
+static void what_the_house_took_skews_and_closes(void **state)
+{
+	(void) state;
+	const struct money dollar = { 1000000 };
+	assert_int_equal(quote_room(money_of(25000 * dollar.micros), dollar), 250000000);
+	assert_int_equal(quote_room(money_of(INT64_MAX), dollar), INT32_MAX);
+	assert_int_equal(quote_room(money_of(0), dollar), 0);
+	struct quote_grid g = { .columns = 2, .rows = 4, .t0_s = { 10, 15 }, .low_cents = 2000, .row_cents = 2000,
+		.rates = { { 20000, 20000, 20000, 0 }, { 12000, 10100, 20000, 20000 } } };
+	struct quote_grid room = { .columns = 2, .rows = 3, .t0_s = { 10, 15 }, .low_cents = 2000, .row_cents = 2000,
+		.rates = { { 100000, 50000, 17000, 0 }, { 19999, 50000, 0 } } };
+	quote_skew(&g, &room, 100000);
+	const int32_t want[2][4] = { { 20000, 18000, 16680, 0 }, { 0, 0, 0, 20000 } };
+	for (int i = 0; i < 2; i++)
+		for (int j = 0; j < 4; j++)
+			assert_int_equal(g.rates[i][j], want[i][j]);
+	g.rates[0][0] = 20000;
+	room.rates[0][0] = 15999; /* the least stake does not fit at the skewed rate of 16640 */
+	quote_skew(&g, &room, 100000);
+	assert_int_equal(g.rates[0][0], 0);
+}
+
 static void a_wide_grid_takes_under_two_milliseconds(void **state)
 {
 	(void) state;
@@ -256,6 +278,7 @@ int main(void)
 		cmocka_unit_test(a_path_that_starts_in_the_cell_touches_it),
 		cmocka_unit_test(rates_are_floors_and_close),
 		cmocka_unit_test(a_grid_holds_the_placeable_columns),
+		cmocka_unit_test(what_the_house_took_skews_and_closes),
 		cmocka_unit_test(a_wide_grid_takes_under_two_milliseconds),
 		cmocka_unit_test(volatility_is_found_again),
 		cmocka_unit_test(volatility_has_bounds_and_forgets_gaps),

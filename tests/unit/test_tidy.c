@@ -50,6 +50,8 @@ static const struct word_rule {
 	{ "lib/|cmd/", "", "atoi(", "tells no error" },
 	{ "lib/|cmd/", "", "atol(", "tells no error" },
 	{ "lib/|cmd/", "", "rand(", "use rnd_below()" },
+	{ "lib/|cmd/", "lib/base/thread.c|lib/service/daemon", "pthread_create(", "thread_start() keeps signals away from it" },
+	{ "lib/|cmd/", "lib/base/thread.c", "pthread_cond_timedwait(", "cond_wait_until() waits by the monotonic clock" },
 	{ "lib/domain/|lib/infra/", "", "exit(", "only a daemon ends the process" },
 	{ "lib/domain/|lib/infra/", "", "log_msg(", "libraries return, daemons log" },
 	{ "lib/domain/|lib/infra/", "", "log_errno(", "libraries return, daemons log" },

@@ -17,6 +17,7 @@
 #include "integrity.h"
 #include "ledger.h"
 #include "path.h"
+#include "schema.h"
 #include "settle.h"
 #include "week.h"
 
@@ -407,6 +408,42 @@ static int stop_without_api(void **state)
 	return system(cmd);
 }
 
+/* As an older release left it. */
+static void take_old_week_down(void)
+{
+	struct store *db;
+	char path[96], name[WEEK_NAME_SIZE];
+	week_file_name(name, old.week);
+	(void) snprintf(path, sizeof path, "%s/%s", world.dir, name);
+	assert_int_equal(store_open(&db, path, STORE_WRITE, &schema_week), 0);
+	assert_int_equal(store_migrate(db, store_version(db) - 1), 0);
+	(void) store_close(db);
+}
+
+static void a_past_week_of_an_older_release_is_brought_up(void **state)
+{
+	static const char *const argv[] = { "bin/tap-trading-resolver", NULL };
+	static char out[16384];
+	char ops[48], log[64];
+	(void) state;
+	says("week close", 0, "\"closed\":true");
+	take_old_week_down();
+	says("migrate status", 1, "behind");
+	COMMAND("bet show %s", old.decided, EX_SOFTWARE, "migrated");
+	(void) snprintf(ops, sizeof ops, "127.0.0.1:%u", world_free_port());
+	(void) snprintf(log, sizeof log, "%s/resolver.log", world.dir);
+	world_env("TAP_RESOLVER_OPS_LISTEN", ops);
+	pid_t pid = child_start(argv, (const char *const *) world.env, log);
+	int64_t until = clk_mono_ms() + 20000;
+	while (ctl("migrate status", out) != 0) {
+		assert_true(clk_mono_ms() < until);
+		(void) usleep(100000);
+	}
+	COMMAND("bet show %s", old.decided, 0, "\"won\"");
+	assert_int_equal(child_end(pid, SIGTERM), 0);
+	assert_int_equal(audited_weeks(), 2);
+}
+
 static void without_the_api_the_resolver_ends_the_week(void **state)
 {
 	static const char *const argv[] = { "bin/tap-trading-resolver", NULL };
@@ -476,12 +513,39 @@ static void an_adjustment_has_a_reason(void **state)
 	assert_int_equal(audited_weeks(), 2);
 }
 
+static int64_t meta_size(void)
+{
+	char path[96];
+	struct stat st;
+	(void) snprintf(path, sizeof path, "%s/meta.db", world.dir);
+	assert_int_equal(stat(path, &st), 0);
+	return (int64_t) st.st_size;
+}
+
+static void the_audit_log_moves_into_its_file(void **state)
+{
+	struct week *w;
+	int64_t before = meta_size();
+	(void) state;
+	assert_int_equal(week_open(&w, world.dir, STORE_WRITE, clk_now_ms()), 0);
+	for (int i = 0; i < 200; i++)
+		assert_int_equal(week_audit_log(w, "tester", "something that was done", "for a reason", clk_now_ms()), 0);
+	assert_int_equal(week_checkpoint_meta(w), 0);
+	assert_int_equal(meta_size(), before); /* that is the checkpointer's */
+	assert_true(store_checkpointer(week_store(w)));
+	assert_int_equal(week_checkpoint_meta(w), 0);
+	assert_true(meta_size() > before);
+	(void) week_close(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(bets_go_on_over_the_end_of_a_week, start_one_week, stop),
 		cmocka_unit_test_setup_teardown(without_the_api_the_resolver_ends_the_week, start_three_weeks, stop_without_api),
+		cmocka_unit_test_setup_teardown(a_past_week_of_an_older_release_is_brought_up, start_three_weeks, stop_without_api),
 		cmocka_unit_test_setup_teardown(the_operator_ends_it_and_moves_the_schema, start_three_weeks, stop_without_api),
+		cmocka_unit_test_setup_teardown(the_audit_log_moves_into_its_file, start_three_weeks, stop_without_api),
 		cmocka_unit_test_setup_teardown(an_adjustment_has_a_reason, start_three_weeks, stop_without_api),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
