@@ -25,7 +25,7 @@
 #include "week.h"
 
 #define RESOLVER "./bin/tap-trading-resolver"
-enum { W = 5, H = 2000, USERS = 40, COLUMNS = 150, BETS = 40, BIG = 1600 /* more than a slice */, BIG_EACH = 25, TICK_MS = 250, TICKS = (COLUMNS + 2) * W * 1000 / TICK_MS,
+enum { W = 5, H = 2000, USERS = 40, COLUMNS = 150, BETS = 40, BIG = 1600 /* more than a slice */, BIG_EACH = 8, TICK_MS = 250, TICKS = (COLUMNS + 2) * W * 1000 / TICK_MS,
 	LIVES_MAX = 400 };
 
 struct world {
