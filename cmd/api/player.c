@@ -17,7 +17,8 @@ void api_unauthorized(struct httpd_req *req, const char *detail)
 
 void api_unavailable(struct httpd_req *req, int r, const char *what)
 {
-	(void) log_errno(r, "request %s: %s", httpd_id(req), what);
+	const struct log_ctx ctx = { .request_id = httpd_id(req) };
+	(void) log_errno_with(r, &ctx, "%s", what);
 	httpd_problem(req, PROBLEM_UNAVAILABLE, "A part that this needs is down; try again in a second.", NULL, 1);
 }
 

@@ -8,6 +8,7 @@
 #include "book.h"
 #include "check.h"
 #include "clk.h"
+#include "log.h"
 #include "query.h"
 #include "show.h"
 #include "signed.h"
@@ -64,6 +65,21 @@ static void answer_refused(const struct placing *p)
 			t->result == INTAKE_RATE_LIMITED ? t->retry_after_s : r->retry_after_s);
 }
 
+/* Before the answer: the request ends with it. */
+static void tell(const struct placing *p)
+{
+	const struct intake_tap *t = &p->tap;
+	bool placed = t->result == INTAKE_CONFIRMED || t->result == INTAKE_REPLAYED;
+	char id[ULID_TEXT_SIZE], wallet[WALLET_TEXT_SIZE];
+	if (!log_wants(LOG_LEVEL_DEBUG))
+		return;
+	if (placed)
+		show_bet_id(id, &t->bet);
+	wallet_format(wallet, &t->tap.wallet);
+	const struct log_ctx ctx = { .request_id = httpd_id(p->req), .bet_id = placed ? id : NULL, .wallet = wallet };
+	log_with(LOG_LEVEL_DEBUG, &ctx, "%s", t->result == INTAKE_CONFIRMED ? "confirmed" : placed ? "replayed" : intake_code(t->result));
+}
+
 static void answer_placed(const struct placing *p)
 {
 	const struct intake_tap *t = &p->tap;
@@ -96,6 +112,7 @@ static void placed(struct intake_tap *t)
 {
 	struct placing *p = (struct placing *) t;
 	ops_observe_us(&p->api->bet_seconds, clk_mono_us() - httpd_started_us(p->req));
+	tell(p);
 	if (t->result == INTAKE_CONFIRMED || t->result == INTAKE_REPLAYED)
 		answer_placed(p);
 	else

@@ -55,48 +55,77 @@ static size_t put_escaped(char *line, size_t at, const char *s)
 	return at;
 }
 
-static void write_json_line(enum log_level level, const char *message)
+static size_t put_member(char *line, size_t at, const char *key, const char *value)
+{
+	if (!value || at + strlen(key) + 8 >= LINE_MAX_BYTES)
+		return at;
+	at += (size_t) snprintf(line + at, LINE_MAX_BYTES - at, ",\"%s\":\"", key);
+	at = put_escaped(line, at, value);
+	line[at++] = '"';
+	return at;
+}
+
+static void write_json_line(enum log_level level, const struct log_ctx *ctx, const char *message)
 {
 	char line[LINE_MAX_BYTES + 16];
-	size_t at = (size_t) snprintf(line, LINE_MAX_BYTES, "{\"t\":%lld,\"level\":\"%s\",\"component\":\"%s\",\"msg\":\"",
+	size_t at = (size_t) snprintf(line, LINE_MAX_BYTES, "{\"t\":%lld,\"level\":\"%s\",\"component\":\"%s\"",
 			(long long) clk_now_ms(), level_names[level], component);
-	at = put_escaped(line, at, message);
-	line[at++] = '"';
+	if (ctx) {
+		at = put_member(line, at, "request_id", ctx->request_id);
+		at = put_member(line, at, "bet_id", ctx->bet_id);
+		at = put_member(line, at, "wallet", ctx->wallet);
+	}
+	at = put_member(line, at, "msg", message);
 	line[at++] = '}';
 	line[at++] = '\n';
 	ssize_t unused = write(STDERR_FILENO, line, at); /* nowhere to tell that the log is gone */
 	(void) unused;
 }
 
-static void emit(enum log_level level, const char *message)
+static void emit(enum log_level level, const struct log_ctx *ctx, const char *message)
 {
 	atomic_fetch_add_explicit(&counts[level], 1, memory_order_relaxed);
 	if (level > most_verbose)
 		return;
 	if (sink)
-		sink(level, component, message);
+		sink(level, component, ctx, message);
 	else
-		write_json_line(level, message);
+		write_json_line(level, ctx, message);
+}
+
+bool log_wants(enum log_level level)
+{
+	return level <= most_verbose;
+}
+
+PRINTF_LIKE(3, 0) static void emit_format(enum log_level level, const struct log_ctx *ctx, const char *fmt, va_list ap)
+{
+	char message[MESSAGE_MAX_BYTES];
+	(void) vsnprintf(message, sizeof message, fmt, ap);
+	emit(level, ctx, message);
 }
 
 void log_msg(enum log_level level, const char *fmt, ...)
 {
-	char message[MESSAGE_MAX_BYTES];
 	va_list ap;
 	va_start(ap, fmt);
-	(void) vsnprintf(message, sizeof message, fmt, ap);
+	emit_format(level, NULL, fmt, ap);
 	va_end(ap);
-	emit(level, message);
 }
 
-int log_errno(int r, const char *fmt, ...)
+void log_with(enum log_level level, const struct log_ctx *ctx, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	emit_format(level, ctx, fmt, ap);
+	va_end(ap);
+}
+
+PRINTF_LIKE(3, 0) static void emit_errno(int r, const struct log_ctx *ctx, const char *fmt, va_list ap)
 {
 	char message[MESSAGE_MAX_BYTES];
 	char reason[128];
-	va_list ap;
-	va_start(ap, fmt);
 	int n = vsnprintf(message, sizeof message, fmt, ap);
-	va_end(ap);
 	if (n > 0 && (size_t) n < sizeof message) {
 		size_t at = (size_t) n;
 		(void) snprintf(message + at, sizeof message - at, ": %s%s%s",
@@ -104,6 +133,23 @@ int log_errno(int r, const char *fmt, ...)
 				*err_text() ? ": " : "", err_text());
 	}
 	err_clear();
-	emit(LOG_LEVEL_ERR, message);
+	emit(LOG_LEVEL_ERR, ctx, message);
+}
+
+int log_errno(int r, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	emit_errno(r, NULL, fmt, ap);
+	va_end(ap);
+	return r;
+}
+
+int log_errno_with(int r, const struct log_ctx *ctx, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	emit_errno(r, ctx, fmt, ap);
+	va_end(ap);
 	return r;
 }

@@ -9,7 +9,7 @@
 
 #include "daemon_impl.h"
 
-enum { FIELDS_MAX = 3, FIELD_BYTES_MAX = 1152 };
+enum { FIELDS_MAX = 8, FIELD_BYTES_MAX = 1152 };
 
 struct entry {
 	struct iovec iov[FIELDS_MAX];
@@ -19,13 +19,15 @@ struct entry {
 
 static void add_field(struct entry *e, const char *name, const char *value)
 {
+	if (!value)
+		return;
 	int n = snprintf(e->text[e->n], FIELD_BYTES_MAX, "%s=%s", name, value);
 	size_t len = n < FIELD_BYTES_MAX ? (size_t) n : FIELD_BYTES_MAX - 1;
 	e->iov[e->n] = (struct iovec){ .iov_base = e->text[e->n], .iov_len = len };
 	e->n++;
 }
 
-static void journal_sink(enum log_level level, const char *component, const char *message)
+static void journal_sink(enum log_level level, const char *component, const struct log_ctx *ctx, const char *message)
 {
 	struct entry e;
 	char priority[4];
@@ -34,6 +36,11 @@ static void journal_sink(enum log_level level, const char *component, const char
 	add_field(&e, "MESSAGE", message);
 	add_field(&e, "PRIORITY", priority);
 	add_field(&e, "COMPONENT", component);
+	if (ctx) {
+		add_field(&e, "REQUEST_ID", ctx->request_id);
+		add_field(&e, "BET_ID", ctx->bet_id);
+		add_field(&e, "WALLET", ctx->wallet);
+	}
 	if (sd_journal_sendv(e.iov, e.n) < 0) /* full or restarting: its stream takes plain lines */
 		(void) dprintf(STDERR_FILENO, "<%d>%s\n", (int) level, message);
 }

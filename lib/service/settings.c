@@ -148,7 +148,8 @@ static bool is_address(const char *text)
 	if (!colon || colon == text || strchr(text, '/'))
 		return false;
 	size_t digits = strspn(colon + 1, "0123456789");
-	return digits > 0 && digits < 6 && !colon[1 + digits] && atoi(colon + 1) > 0 && atoi(colon + 1) <= UINT16_MAX;
+	long port = digits > 0 && digits < 6 && !colon[1 + digits] ? strtol(colon + 1, NULL, 10) : 0;
+	return port > 0 && port <= UINT16_MAX;
 }
 
 /* Empty is fine: not used. */
