@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
 
 #include "../support/audits.h"
@@ -26,14 +27,17 @@ static struct settings settings;
 static char dir[] = "/tmp/tap-intake-XXXXXX";
 static struct intake *intake;
 
-/* the market, by hand */
+/* the market, by hand; intake's threads look at it at any time */
+static pthread_mutex_t market_lock = PTHREAD_MUTEX_INITIALIZER; /* over changes of grid */
 static struct quote_grid grid;
-static bool has_grid, betting;
+static atomic_bool has_grid, betting;
 
 static inline bool give_grid(void *u, struct quote_grid *ret)
 {
 	(void) u;
+	(void) pthread_mutex_lock(&market_lock);
 	*ret = grid;
+	(void) pthread_mutex_unlock(&market_lock);
 	return has_grid;
 }
 
@@ -46,6 +50,7 @@ static inline bool give_betting(void *u)
 static inline void publish(int32_t rate)
 {
 	struct grid_rules rules = settings_grid(&settings);
+	(void) pthread_mutex_lock(&market_lock);
 	grid = (struct quote_grid){ .quote_id = grid.quote_id + 1, .t_ms = clk_now_ms(), .columns = rules.columns,
 		.rows = rules.rows, .low_cents = grid_lowest(&rules, PRICE), .row_cents = rules.row_cents };
 	for (int i = 0; i < rules.columns; i++) {
@@ -53,6 +58,7 @@ static inline void publish(int32_t rate)
 		for (int j = 0; j < rules.rows; j++)
 			grid.rates[i][j] = rate;
 	}
+	(void) pthread_mutex_unlock(&market_lock);
 	has_grid = betting = true;
 }
 

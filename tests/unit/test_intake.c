@@ -110,7 +110,9 @@ static void a_stale_feed_spends_no_nonce(void **state)
 	assert_int_equal(place(&t), INTAKE_FEED_STALE);
 	betting = true;
 	assert_int_equal(again(&t, &r), INTAKE_CONFIRMED);
+	(void) pthread_mutex_lock(&market_lock);
 	grid.t_ms -= settings.quote_ttl_ms + 1; /* a quote that is over prices nothing */
+	(void) pthread_mutex_unlock(&market_lock);
 	assert_int_equal(place(&old), INTAKE_FEED_STALE);
 	publish(RATE);
 	assert_int_equal(again(&old, &r), INTAKE_CONFIRMED);
@@ -155,7 +157,9 @@ static void the_moment_decides_in_order(void **state)
 	assert_int_equal(place(&other), INTAKE_BET_EXISTS);
 	assert_int_equal(other.bet.placed_ms, t.bet.placed_ms);
 
+	(void) pthread_mutex_lock(&market_lock);
 	grid.rates[6][6] = 0;
+	(void) pthread_mutex_unlock(&market_lock);
 	t = tap_of(w, cell_at(6, 6), 1);
 	assert_int_equal(place(&t), INTAKE_CELL_CLOSED);
 	assert_int_equal(account_of(w).open_bets, 1);
