@@ -2,7 +2,6 @@
 #include "book.h"
 #include "ctl.h"
 #include "ledger.h"
-#include "sessions.h"
 
 static int no_account(struct ctl *c)
 {
@@ -80,8 +79,6 @@ static int set_suspended(struct ctl *c, bool suspended)
 		out_say(&c->out, "it was so already");
 	a.suspended = suspended;
 	show(c, &a);
-	if (suspended)
-		out_int(&c->out, "sessions_ended", sessions_end(c, &wallet));
 	return 0;
 }
 

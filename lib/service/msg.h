@@ -68,7 +68,7 @@ void msg_bet_failed(struct buf *out, const struct cell *cell, const uint8_t nonc
 void msg_balance(struct buf *out, const struct account *a, enum ledger_ref ref);
 void msg_auth_ok(struct buf *out, const struct wallet *w, int64_t seq, struct money balance);
 void msg_auth_failed(struct buf *out, const char *code);
-/* a session ended (logout, suspension): sockets that signed in with the token whose SHA-256 this is close with 4401 */
+/* a session ended (logout): sockets that signed in with the token whose SHA-256 this is close with 4401 */
 #define MSG_SESSION_ENDED "internal:session_ended"
 void msg_session_ended(struct buf *out, const struct hash *token_hash);
 MUST_CHECK bool msg_session_ended_parse(struct hash *ret, const char *text, size_t n);

@@ -291,6 +291,8 @@ test('a suspended account', async () => {
 	const done = await product.ctl('user', 'suspend', '--wallet', p.wallet, '--reason', 'a test');
 	assert.equal(done.code, 0, done.stderr);
 	problem(await p.bet({ cell: far(await grid(), 6).cell }, p.account), 403, 'account_suspended');
+	problem(await p.bet({ cell: far(await grid(), 7).cell }), 403, 'account_suspended');
+	assert.equal((await p.get('/me')).status, 200);
 	problem(await p.login(), 403, 'account_suspended');
 	assert.equal((await product.ctl('user', 'resume', '--wallet', p.wallet, '--reason', 'a test')).code, 0);
 	assert.equal((await p.login()).status, 201);
