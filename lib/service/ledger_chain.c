@@ -86,7 +86,7 @@ struct hash chain_end(struct sha256 *h, int64_t first_row, int64_t last_row)
 static int close_chain(void *u, struct store *db)
 {
 	struct ledger_tx *tx = u;
-	if (!tx->begun || (tx->next_row == tx->first_row && !tx->always))
+	if (!tx->begun || tx->next_row == tx->first_row)
 		return 0;
 	struct hash hash = chain_end(&tx->hash, tx->first_row, tx->next_row - 1);
 	struct stmt *st = store_stmt(db, "INSERT INTO chain(id, first_row, last_row, hash) VALUES (?1, ?2, ?3, ?4)");
@@ -101,7 +101,7 @@ static void tx_ended(void *u, bool committed)
 {
 	(void) committed;
 	struct ledger_tx *tx = u;
-	tx->begun = tx->always = tx->column_known = false;
+	tx->begun = tx->column_known = false;
 }
 
 struct ledger_tx *ledger_tx(struct store *db)
