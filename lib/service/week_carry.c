@@ -71,7 +71,8 @@ static int write_user(struct roll *r, const struct kept_user *k, bool fresh)
 					" created_at, last_row, opened_version, limits_row, keys_row)"
 					" VALUES (?1, ?11, ?2, ?3, ?4, ?5, ?6, ?10, ?7, ?3, ?8, ?9)") :
 			store_stmt(r->to, "UPDATE users SET balance = ?2, version = ?3, open_bets = ?4, open_stake = ?5,"
-					" suspended = ?6, last_row = ?7, opened_version = ?3, limits_row = ?8, keys_row = ?9 WHERE id = ?1");
+					" suspended = ?6, last_row = ?7, opened_version = ?3, limits_row = ?8, keys_row = ?9"
+					" WHERE id = ?1");
 	const struct account *a = &k->a.a;
 	stmt_int(st, 1, a->user);
 	stmt_int(st, 2, a->balance.micros);
