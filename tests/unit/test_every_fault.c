@@ -7,7 +7,9 @@
 #include "clk.h"
 #include "err.h"
 #include "fault.h"
+#include "limits_book.h"
 #include "schema.h"
+#include "session_keys.h"
 #include "settle.h"
 #include "withdraw.h"
 
@@ -72,6 +74,21 @@ static void withdrawn(int64_t user, uint8_t nonce)
 	assert_int_equal(week_commit(stage.w), 0);
 }
 
+static void allowed(int64_t user)
+{
+	struct limits limits;
+	struct session_key key;
+	struct account a;
+	struct wallet address = books_wallet(50);
+	struct store *db = books_begin(stage.w);
+	assert_int_equal(ledger_account_by_id(db, user, &a), 0);
+	assert_int_equal(limits_change(db, &a, &(struct limit_wish){ LIMIT_OPEN, (1000 - ++stage.serial) * MICROS_PER_USD }, 1,
+			"player", stage.now_ms, &limits), 0);
+	assert_int_equal(session_keys_put(db, &a, &address, &(struct key_caps){ money_of(1), money_of(1) }, stage.now_ms,
+			stage.now_ms + 3 * WEEK_MS, &key), 0);
+	assert_int_equal(week_commit(stage.w), 0);
+}
+
 /* Two weeks that are over and one that goes on, with a bit of everything in each. */
 static void live_a_week(int64_t t0_s, bool first)
 {
@@ -82,6 +99,7 @@ static void live_a_week(int64_t t0_s, bool first)
 	settle_some(t0_s + 5, 3, true);
 	settle_some(t0_s + 10, first ? 3 : 1, false); /* the rest in the week after */
 	withdrawn(2, (uint8_t) (t0_s / 7 % 250));
+	allowed(3);
 }
 
 static int set_up(void **state)
@@ -460,6 +478,14 @@ static void next_column(void)
 	reopen();
 	stage.t0_s += 30;
 	place_three(stage.t0_s);
+	settle_some(stage.t0_s, 3, false);
+	stage.path = path_at(stage.t0_s, ROW);
+}
+
+static void empty_column(void)
+{
+	reopen();
+	stage.t0_s += 30;
 	stage.path = path_at(stage.t0_s, ROW);
 }
 
@@ -498,6 +524,13 @@ static int run_audit_log(void)
 	return week_audit_log(stage.w, "root", "try", "because", stage.now_ms);
 }
 
+static void long_audit_log(void)
+{
+	reopen();
+	for (int i = 0; i < 40; i++)
+		assert_int_equal(run_audit_log(), 0);
+}
+
 static int run_checkpoint_meta(void)
 {
 	return week_checkpoint_meta(stage.w);
@@ -510,8 +543,9 @@ static void committing_may_fail(void **state)
 		{ .name = "a batch", .prepare = next_column, .run = run_batch, .commits = true },
 		{ .name = "a column", .prepare = next_column, .run = run_settle, .commits = true },
 		{ .name = "the rest of a column", .prepare = begun_column, .run = run_go_on, .commits = true },
+		{ .name = "a column without bets", .prepare = empty_column, .run = run_settle, .commits = true },
 		{ .name = "the audit log", .prepare = reopen, .run = run_audit_log, .commits = true },
-		{ .name = "meta.db's checkpoint", .prepare = reopen, .run = run_checkpoint_meta, .commits = true },
+		{ .name = "meta.db's checkpoint", .prepare = long_audit_log, .run = run_checkpoint_meta, .commits = true },
 	};
 	each_fault_of(ops, ARRAY_LEN(ops));
 }
@@ -529,6 +563,29 @@ static void start_anew(void)
 static int run_open(void)
 {
 	return week_open(&stage.w, books_dir, STORE_WRITE, stage.now_ms);
+}
+
+static void first_books(void)
+{
+	start_anew();
+	assert_int_equal(run_open(), 0);
+}
+
+static int run_first_posting(void)
+{
+	struct store *db;
+	struct account a;
+	struct wallet wallet = books_wallet(1);
+	int r = week_begin(stage.w, &db);
+	if (r == 0)
+		r = ledger_account_open(db, &wallet, NOW_MS, &a);
+	if (r == 0)
+		r = ledger_post(db, &(struct posting){ .user = a.user, .amount = { 5 }, .ref_type = LEDGER_DEPOSIT, .ref_id = "five",
+				.at_ms = NOW_MS }, &a);
+	if (r == 0)
+		return week_commit(stage.w);
+	week_rollback(stage.w);
+	return r;
 }
 
 static void close_books(void)
@@ -590,6 +647,7 @@ static void opening_may_fail(void **state)
 	static const struct operation ops[] = {
 		{ .name = "the first books", .prepare = start_anew, .run = run_open, .commits = true, .lives_with_it = true },
 		{ .name = "books without meta.db", .prepare = lose_meta, .run = run_open, .commits = true, .lives_with_it = true },
+		{ .name = "the first posting", .prepare = first_books, .run = run_first_posting, .commits = true },
 		{ .name = "books", .prepare = close_books, .run = run_open, .commits = true },
 		{ .name = "books to read", .prepare = close_books, .run = run_open_to_read, .commits = true },
 	};
@@ -601,13 +659,18 @@ static void opening_may_fail(void **state)
 static void next_week(void)
 {
 	reopen();
+	stage.t0_s += 30;
+	place_three(stage.t0_s);
 	stage.now_ms = clk_week_start_ms(week_current(stage.w)) + WEEK_MS + 1000;
 }
 
 static int run_roll(void)
 {
 	struct week_rolled rolled;
+	struct store *db;
 	int r = week_roll(stage.w, stage.now_ms, &rolled);
+	if (r < 0 && week_begin(stage.w, &db) == 0) /* it may be without a book now, and says so */
+		week_rollback(stage.w);
 	return r == WEEK_E_FULL ? STORE_E_FULL : r;
 }
 

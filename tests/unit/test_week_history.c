@@ -5,6 +5,7 @@
 
 #include "clk.h"
 #include "err.h"
+#include "fault.h"
 #include "schema.h"
 #include "settle.h"
 
@@ -289,6 +290,29 @@ static void a_past_week_is_brought_up_where_nothing_was_made_yet(void **state)
 	(void) week_close(w);
 }
 
+#ifdef TAP_FAULTS
+/* The first week's bet is followed through all the weeks since; few of their files stay open meanwhile. */
+static void following_may_fail(void **state)
+{
+	(void) state;
+	struct week *w = many_weeks();
+	struct bet b;
+	struct ulid id;
+	bool fired = true;
+	assert_true(bet_id(&id, &(struct bet_key){ (T0_S + 20) * 1000 - 12000, T0_S + 20, (ROW + 3) * ROW_CENTS, 1 }));
+	for (int nth = 1; fired; nth++) {
+		(void) books_begin(w);
+		fault_arm(FAULT_STORE_STEP, nth, false);
+		int r = week_bet_by_id(w, &id, ROW_CENTS, &b);
+		fired = fault_disarm(FAULT_STORE_STEP);
+		assert_int_equal(r, fired ? -EIO : 0);
+		week_rollback(w);
+	}
+	assert_true(b.state == BET_WON || b.state == BET_LOST);
+	(void) week_close(w);
+}
+#endif
+
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, books_set_up, books_tear_down)
@@ -296,6 +320,9 @@ int main(void)
 		CASE(pages_and_spans_go_over_the_weeks),
 		CASE(bets_are_followed_past_a_lost_week),
 		CASE(columns_are_found_where_they_were_decided),
+#ifdef TAP_FAULTS
+		CASE(following_may_fail),
+#endif
 		CASE(long_lists_of_weeks_are_bounded),
 		CASE(a_past_week_is_brought_up_where_nothing_was_made_yet),
 	};
