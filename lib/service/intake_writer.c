@@ -319,18 +319,21 @@ void *intake_writer_run(void *u)
 	struct intake *in = u;
 	struct tap_list l;
 
+	thread_gathers();
 	for (;;) {
 		atomic_store(&in->writer_ms, clk_mono_ms());
 		(void) pthread_mutex_lock(&in->lock);
-		if (!in->at_writer.head && !in->jobs && !in->door_gone)
-			cond_wait_until(&in->writer_wake, &in->lock,
+		if (!in->waiting.head && !in->jobs && !in->stopping)
+			cond_wait_until(&in->wake, &in->lock,
 					clk_mono_ms() + (exposure_open(in->exposure).micros ? ROOM_MS : IDLE_MS));
-		tap_list_take(&l, &in->at_writer, in->s->batch_max);
+		tap_list_take(&l, &in->waiting, in->s->batch_max);
 		struct intake_job *jobs = take_jobs(in);
-		bool last = in->door_gone && !l.head && !jobs;
+		bool last = in->stopping && !l.head && !jobs;
 		(void) pthread_mutex_unlock(&in->lock);
 		if (last)
 			return NULL;
+		if (l.head)
+			intake_pass_door(in, &l);
 		if (l.head)
 			run_batch(in, &l);
 		for (struct intake_job *j = jobs, *next; j; j = next) {

@@ -52,6 +52,7 @@ struct ledger_tx {
 	bool always;                 /* a chain row is written even when no row was posted (the first of a rolled file) */
 	int64_t chain_id, first_row, next_row;
 	struct sha256 hash;
+	struct full_account account; /* the one that was read or saved last: user 0, none */
 	bool column_known;           /* book's: newest recorded column, read once a transaction */
 	int64_t newest_column;       /* INT64_MIN: none */
 };
