@@ -22,6 +22,7 @@ static const char *const codes[] = {
 	[INTAKE_COLUMN_CLOSED] = "column_closed",
 	[INTAKE_QUOTE_CHANGED] = "quote_changed",
 	[INTAKE_BET_EXISTS] = "bet_exists",
+	[INTAKE_FORBIDDEN] = "forbidden",
 	[INTAKE_LIMIT_REACHED] = "limit_reached",
 	[INTAKE_CELL_CLOSED] = "cell_closed",
 	[INTAKE_SUSPENDED] = "account_suspended",
@@ -116,7 +117,6 @@ int intake_start(struct intake **ret, const struct settings *s, const struct bus
 	in->jobs_tail = &in->jobs;
 	(void) pthread_mutex_init(&in->lock, NULL);
 	(void) pthread_mutex_init(&in->announcer.lock, NULL);
-	(void) pthread_mutex_init(&in->signers_lock, NULL);
 	int r = open_parts(in);
 	if (r == 0)
 		r = start_threads(in);
@@ -142,6 +142,8 @@ int intake_submit(struct intake *in, struct intake_tap *t)
 	t->result = INTAKE_UNAVAILABLE;
 	t->verdict = 0;
 	t->retry_after_s = 0;
+	t->until_ms = 0;
+	t->reached = INTAKE_REACHED_SERVER;
 	t->rate = (struct rate){ 0 };
 	(void) pthread_mutex_lock(&in->lock);
 	if (in->stopping || atomic_load(&in->failed) || atomic_load(&in->inside) >= in->s->queue_max ||
@@ -214,7 +216,6 @@ struct intake *intake_stop(struct intake *in)
 	(void) pthread_cond_destroy(&in->announcer.wake);
 	(void) pthread_mutex_destroy(&in->lock);
 	(void) pthread_mutex_destroy(&in->announcer.lock);
-	(void) pthread_mutex_destroy(&in->signers_lock);
 	free(in);
 	return NULL;
 }

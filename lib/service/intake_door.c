@@ -19,34 +19,11 @@ static struct hash tag_of(const struct intake *in, const struct tap *t)
 	return sha256_end(&h);
 }
 
-static struct hash signer_mark(const struct intake *in, const struct intake_tap *t)
+/* Redis does not know the signer, or no more: the book knows who signed what it holds, and is asked when the nonce was decided in
+ * this process' life, or may have been in the life before. */
+static bool may_be_replay(struct intake *in, const struct intake_tap *t)
 {
-	struct hash tag = tag_of(in, &t->tap);
-	struct sha256 h;
-	sha256_start(&h);
-	sha256_add(&h, tag.b, sizeof tag.b);
-	sha256_add(&h, t->signer.b, sizeof t->signer.b);
-	return sha256_end(&h);
-}
-
-void intake_remember_signer(struct intake *in, const struct intake_tap *t)
-{
-	if (wallet_eq(&t->signer, &t->tap.wallet))
-		return;
-	struct hash mark = signer_mark(in, t);
-	(void) pthread_mutex_lock(&in->signers_lock);
-	int r = nonces_add(in->signers, mark.b);
-	(void) r; /* without room, a replay after Redis was emptied is refused: no more than that */
-	(void) pthread_mutex_unlock(&in->signers_lock);
-}
-
-bool intake_knows_signer(struct intake *in, const struct intake_tap *t)
-{
-	struct hash mark = signer_mark(in, t);
-	(void) pthread_mutex_lock(&in->signers_lock);
-	bool knows = nonces_has(in->signers, mark.b);
-	(void) pthread_mutex_unlock(&in->signers_lock);
-	return knows;
+	return clk_mono_ms() <= in->recall_until_ms || nonces_has(in->decided, t->tap.nonce);
 }
 
 /* Asks for n of them in one trip. */
@@ -72,7 +49,7 @@ static enum intake_result judge(struct intake *in, struct intake_tap *t, const s
 	case AUTH_UNAVAILABLE:
 		return INTAKE_UNAVAILABLE;
 	case AUTH_NOT_SIGNER:
-		return intake_knows_signer(in, t) ? INTAKE_CONFIRMED : INTAKE_NOT_SIGNER;
+		return may_be_replay(in, t) ? INTAKE_CONFIRMED : INTAKE_NOT_SIGNER;
 	case AUTH_RATE_LIMITED:
 		return INTAKE_RATE_LIMITED;
 	case AUTH_ADMITTED:

@@ -50,6 +50,8 @@ void ledger_read_account(struct stmt *st, struct full_account *ret)
 			.open_stake = money_of(stmt_col_int(st, 5)),
 			.suspended = stmt_col_int(st, 6) != 0,
 			.created_ms = stmt_col_int(st, 7),
+			.limits_row = stmt_col_int(st, 10),
+			.keys_row = stmt_col_int(st, 11),
 		},
 		.last_row = stmt_col_int(st, 8),
 		.opened_version = stmt_col_int(st, 9),
@@ -59,7 +61,8 @@ void ledger_read_account(struct stmt *st, struct full_account *ret)
 		memcpy(ret->a.wallet.b, wallet, WALLET_SIZE);
 }
 
-/* A bet is judged by its account and then posted to it: inside a transaction nobody else writes, so it is read once. */
+/* A bet is judged by its account and then posted to it: inside a transaction nobody else writes, so it is read once, and again
+ * when this connection has written anything since. */
 static int read_one(struct store *db, struct stmt *st, struct full_account *ret)
 {
 	struct ledger_tx *tx = ledger_tx(db);
@@ -71,13 +74,14 @@ static int read_one(struct store *db, struct stmt *st, struct full_account *ret)
 	ledger_read_account(st, ret);
 	stmt_reset(st);
 	tx->account = *ret;
+	tx->account_writes = store_writes(db);
 	return 0;
 }
 
 int ledger_load(struct store *db, int64_t user, struct full_account *ret)
 {
 	const struct ledger_tx *tx = ledger_tx(db);
-	if (tx && tx->account.a.user == user) {
+	if (tx && tx->account.a.user == user && tx->account_writes == store_writes(db)) {
 		*ret = tx->account;
 		return 0;
 	}
@@ -135,9 +139,6 @@ int ledger_suspend(struct store *db, int64_t user, bool suspended)
 	int r = ledger_must(stmt_run(st), "suspend");
 	if (r < 0)
 		return err_trace(r);
-	struct ledger_tx *tx = ledger_tx(db);
-	if (tx)
-		tx->account.a.user = 0;
 	return store_changes(db) == 1 ? 0 : LEDGER_E_ABSENT;
 }
 
@@ -154,9 +155,6 @@ int ledger_save(struct store *db, const struct full_account *a)
 	int r = ledger_must(stmt_run(st), "account");
 	if (r == 0 && store_changes(db) != 1)
 		return err_say(-EBADMSG, "account %lld is gone", (long long) a->a.user);
-	struct ledger_tx *tx = ledger_tx(db);
-	if (r == 0 && tx)
-		tx->account = *a;
 	return err_trace(r);
 }
 
