@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -22,6 +23,7 @@ struct bare {
 	int64_t from_us; /* 0: not begun */
 	size_t next;
 	const struct takes *takes;
+	struct floor_count *count;
 };
 
 static void take_in(struct bare *b)
@@ -57,8 +59,10 @@ static void send_due(struct bare *b)
 	for (; b->from_us && b->next < t->n && t->v[b->next].at_us - t->v[0].at_us <= at_us; b->next++)
 		for (size_t i = 0; i < b->n; i++) {
 			ssize_t n = send(b->fds[i], t->v[b->next].bytes, t->v[b->next].n, MSG_NOSIGNAL | MSG_DONTWAIT);
-			(void) n; /* who is too slow goes without */
+			atomic_fetch_add(n == (ssize_t) t->v[b->next].n ? &b->count->written : &b->count->failed, 1);
 		}
+	if (b->next == t->n)
+		atomic_store(&b->count->is_done, true);
 }
 
 static int wait_ms(const struct bare *b)
@@ -109,7 +113,13 @@ int floor_start(struct floor *f, const struct takes *takes)
 	struct bare *b = calloc(1, sizeof *b);
 	if (!b)
 		return -ENOMEM;
+	f->count = mmap(NULL, sizeof *f->count, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (f->count == MAP_FAILED) {
+		free(b);
+		return err_say(-ENOMEM, "no memory to share with the floor");
+	}
 	b->takes = takes;
+	b->count = f->count;
 	b->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	b->listen_fd = listen_somewhere(&f->port);
 	if (b->epoll_fd < 0 || b->listen_fd < 0 || pipe(go) < 0) {
@@ -144,4 +154,5 @@ void floor_stop(struct floor *f)
 {
 	(void) close(f->go_fd);
 	(void) waitpid(f->pid, NULL, 0);
+	(void) munmap(f->count, sizeof *f->count);
 }

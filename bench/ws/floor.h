@@ -3,14 +3,22 @@
 #ifndef BENCH_FLOOR_H
 #define BENCH_FLOOR_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include "attr.h"
 #include "swarm.h"
 
+struct floor_count {
+	_Atomic uint64_t written, failed; /* frames */
+	_Atomic bool is_done;
+};
+
 struct floor {
 	pid_t pid;
+	struct floor_count *count; /* shared with it */
 	int go_fd;      /* a byte starts it, closing ends it */
 	uint16_t port;
 };

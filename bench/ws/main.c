@@ -132,8 +132,13 @@ static int await_all(struct bench *b, int64_t limit_ms, int64_t *ret_ms)
 	return 0;
 }
 
-/* Watches for the seconds and reports under the name; *ret_cores: what ws used. */
-static int watch(struct bench *b, const char *name, double *ret_cores)
+struct cost {
+	double us;       /* CPU of ws */
+	uint64_t frames; /* that were read meanwhile */
+};
+
+/* Watches for the seconds and reports under the name. */
+static int watch(struct bench *b, const char *name, struct cost *ret)
 {
 	const struct swarm_sums *sums = &b->swarm.sums;
 	pid_t pid = read_pid(b->o.pid_file);
@@ -141,7 +146,7 @@ static int watch(struct bench *b, const char *name, double *ret_cores)
 	int64_t ws_us = cpu_us(pid), own_us = procs_own_us(), from_us = clk_mono_us();
 	int r = swarm_watch(&b->swarm, b->o.seconds * 1000);
 	double took_us = (double) (clk_mono_us() - from_us);
-	*ret_cores = (double) (cpu_us(pid) - ws_us) / took_us;
+	*ret = (struct cost){ .us = (double) (cpu_us(pid) - ws_us), .frames = sums->frames };
 	jw_object(&b->w, name);
 	jw_int(&b->w, "readers", (int64_t) swarm_readers(&b->swarm));
 	put_ages(b, sums);
@@ -152,7 +157,7 @@ static int watch(struct bench *b, const char *name, double *ret_cores)
 	jw_int(&b->w, "connections_lost", (int64_t) sums->lost);
 	jw_int(&b->w, "frames", (int64_t) sums->frames);
 	jw_int(&b->w, "wrong_frames", (int64_t) sums->wrong);
-	put_real(&b->w, "ws_cores", *ret_cores);
+	put_real(&b->w, "ws_cores", ret->us / took_us);
 	put_real(&b->w, "ws_rss_mb", (double) status_kb(pid, "VmRSS:") / 1024);
 	put_real(&b->w, "ws_rss_peak_mb", (double) status_kb(pid, "VmHWM:") / 1024);
 	put_real(&b->w, "swarm_cores", (double) (procs_own_us() - own_us) / took_us);
@@ -160,7 +165,7 @@ static int watch(struct bench *b, const char *name, double *ret_cores)
 	return r;
 }
 
-static int phase_calm(struct bench *b, double *ret_cores, int64_t *ret_p99)
+static int phase_calm(struct bench *b, struct cost *ret, int64_t *ret_p99)
 {
 	(void) fprintf(stderr, "bench-ws: %zu connections\n", b->o.connections);
 	int64_t took_ms = 0;
@@ -171,7 +176,7 @@ static int phase_calm(struct bench *b, double *ret_cores, int64_t *ret_p99)
 		return r;
 	jw_int(&b->w, "open_ms", took_ms);
 	b->swarm.takes = &b->takes;
-	r = watch(b, "calm", ret_cores);
+	r = watch(b, "calm", ret);
 	b->swarm.takes = NULL;
 	*ret_p99 = swarm_age(&b->swarm.sums, 0.99);
 	return r;
@@ -179,7 +184,7 @@ static int phase_calm(struct bench *b, double *ret_cores, int64_t *ret_p99)
 
 static int phase_hostile(struct bench *b, int64_t calm_p99)
 {
-	double unused;
+	struct cost unused;
 	size_t n = b->o.connections;
 	(void) fprintf(stderr, "bench-ws: %zu stall, %zu send rubbish\n", b->o.stalled, b->o.rubbish);
 	for (size_t i = 0; i < b->o.stalled; i++)
@@ -250,43 +255,48 @@ static int phase_restart(struct bench *b)
 	return r;
 }
 
-static int phase_floor(struct bench *b, double cores)
+/* CPU of a frame to one player: ws may leave prices out when a newer one is there, the bare loop does not. */
+static void put_floor(struct bench *b, const struct floor *f, double us, const struct cost *ws)
+{
+	uint64_t written = atomic_load(&f->count->written);
+	double a_frame = us / (double) (written ? written : 1), ws_frame = ws->us / (double) (ws->frames ? ws->frames : 1);
+	jw_object(&b->w, "floor");
+	jw_int(&b->w, "connections", (int64_t) b->swarm.up);
+	jw_int(&b->w, "frames_written", (int64_t) written);
+	jw_int(&b->w, "writes_failed", (int64_t) atomic_load(&f->count->failed));
+	put_real(&b->w, "cpu_us_a_frame", a_frame);
+	jw_end_object(&b->w);
+	put_real(&b->w, "ws_cpu_us_a_frame", ws_frame);
+	put_real(&b->w, "ws_cpu_to_floor", a_frame > 0 ? ws_frame / a_frame : 0);
+}
+
+static int phase_floor(struct bench *b, const struct cost *ws)
 {
 	struct floor f;
 	char address[32];
-	int64_t took_ms = 0;
 	(void) fprintf(stderr, "bench-ws: the floor: %zu frames to each\n", b->takes.n);
 	int r = floor_start(&f, &b->takes);
 	if (r < 0)
 		return r;
 	(void) snprintf(address, sizeof address, "127.0.0.1:%u", (unsigned) f.port);
 	r = swarm_open(&b->swarm, address, b->o.connections, NULL);
-	while (r == 0 && b->swarm.up < b->o.connections && took_ms < OPEN_LIMIT_MS) {
+	for (int64_t until = clk_mono_ms() + OPEN_LIMIT_MS; r == 0 && b->swarm.up < b->o.connections && clk_mono_ms() < until;)
 		r = swarm_turn(&b->swarm, 10);
-		took_ms += 1;
-	}
 	if (r == 0)
 		r = swarm_watch(&b->swarm, SETTLE_MS);
-	swarm_mark(&b->swarm);
-	int64_t us = cpu_us(f.pid), from_us = clk_mono_us();
+	int64_t us = cpu_us(f.pid), until = clk_mono_ms() + 3 * b->o.seconds * 1000;
 	floor_go(&f);
-	if (r == 0)
-		r = swarm_watch(&b->swarm, b->o.seconds * 1000);
-	double floor_cores = (double) (cpu_us(f.pid) - us) / (double) (clk_mono_us() - from_us);
+	while (r == 0 && !atomic_load(&f.count->is_done) && clk_mono_ms() < until)
+		r = swarm_turn(&b->swarm, 10);
+	put_floor(b, &f, (double) (cpu_us(f.pid) - us), ws);
 	floor_stop(&f);
-	jw_object(&b->w, "floor");
-	jw_int(&b->w, "connections", (int64_t) b->swarm.up);
-	jw_int(&b->w, "frames", (int64_t) b->swarm.sums.frames);
-	put_real(&b->w, "cores", floor_cores);
-	jw_end_object(&b->w);
-	put_real(&b->w, "ws_cpu_to_floor", floor_cores > 0 ? cores / floor_cores : 0);
 	swarm_close(&b->swarm);
 	return r;
 }
 
 static int run(struct bench *b)
 {
-	double cores = 0;
+	struct cost cost = { 0 };
 	int64_t p99 = 0;
 	int r = sig_init();
 	(void) fprintf(stderr, "bench-ws: %zu wallets sign in\n", b->o.connections);
@@ -297,14 +307,14 @@ static int run(struct bench *b)
 	if (r < 0)
 		return err_trace(r);
 	jw_int(&b->w, "connections", (int64_t) b->o.connections);
-	r = phase_calm(b, &cores, &p99);
+	r = phase_calm(b, &cost, &p99);
 	if (r == 0 && b->o.stalled + b->o.rubbish > 0)
 		r = phase_hostile(b, p99);
 	if (r == 0 && b->o.payments > 0)
 		r = phase_restart(b);
 	swarm_close(&b->swarm);
 	if (r == 0)
-		r = phase_floor(b, cores);
+		r = phase_floor(b, &cost);
 	takes_free(&b->takes);
 	free(b->players);
 	return err_trace(r);
