@@ -25,6 +25,8 @@ static const struct sealed {
 	[SEAL_PAGE] = { SEALED("book", "id, year, week, opened_at, chain_start, settled_until", "id"), 6 },
 	[SEAL_ANCHOR] = { SEALED("anchors", "id, hash", "id"), 2 },
 	[SEAL_EXTERNAL] = { SEALED("external_refs", "ref_id, ref_type, user, amount, at", "ref_id"), 5 },
+	[SEAL_LIMIT] = { SEALED("player_limits", "id, user, kind, value, at, starts, who, hash", "id"), 8 },
+	[SEAL_KEY] = { SEALED("session_keys", "id, user, address, player_column, player_open, expires_at", "id"), 6 },
 };
 
 static int hash_row(struct hash *ret, enum seal_kind kind, struct stmt *row)
@@ -345,7 +347,7 @@ int seal_audit(struct store *db, struct seal_audit *ret)
 		r = add_everything(db, &sum);
 		struct hash bytes = sum_bytes(&sum);
 		if (r == 0 && memcmp(&bytes, &last.sum, sizeof bytes) != 0)
-			r = found(ret, "an account, column, withdrawal, external id, page or anchor is not what was sealed", last.id);
+			r = found(ret, "a row that the ledger does not speak of is not what was sealed", last.id);
 	}
 	if (r == -EBADMSG) {
 		(void) snprintf(ret->finding, sizeof ret->finding, "%s", err_text());

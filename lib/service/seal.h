@@ -1,5 +1,6 @@
 /* seal.h - one running sum over the rows that the ledger's chain does not speak of: accounts, columns and how far their settlement
- * is, withdrawals, external ids, the book's page, the heads of the operators' log. Private to ledger*.c, book*.c, week*.c, withdraw*.c.
+ * is, withdrawals, external ids, what players forbade themselves and their session keys, the book's page, the heads of the
+ * operators' log. Private to ledger*.c, book*.c, limits_book*.c, session_keys.c, week*.c, withdraw*.c.
  * A row counts as SHA-256(kind || type and bytes of each column), and the sum is over all rows, modulo 2^256: it is made up row by row, in
  *   any order, whatever the table's size.
  * Always true at every commit: the newest row of `seals` holds the sum of what is in the file; each seal's hash is SHA-256(hash of
@@ -25,6 +26,8 @@ enum seal_kind { /* hashed: never renumber */
 	SEAL_PAGE = 5,
 	SEAL_ANCHOR = 6,
 	SEAL_EXTERNAL = 7,
+	SEAL_LIMIT = 8,
+	SEAL_KEY = 9,
 	SEAL_KINDS
 };
 

@@ -70,7 +70,7 @@ static int close_opening(struct roll *r)
 	return got == 0 ? book_put_page(r->to, &page) : err_trace(got);
 }
 
-/* Accounts and external ids were summed up as they came; the rest is little. */
+/* What may be many was summed up as it came; the rest is little. */
 static int seal_opening(struct roll *r)
 {
 	static const enum seal_kind rest[] = { SEAL_COLUMN, SEAL_SETTLING, SEAL_WITHDRAWAL, SEAL_PAGE, SEAL_ANCHOR };

@@ -431,7 +431,7 @@ static void audits_and_triggers_guard_the_mark(void **state)
 		week_rollback(w);
 	}
 	assert_int_equal(books_audit(w, true), 0);
-	/* the column's file does not go down; another's does, and comes up again */
+	/* the column's file does not go down so far; another's does, and comes up again */
 	int version = store_version(week_store(w));
 	assert_true(store_migrate(week_store(w), 3) != 0);
 	err_clear();
