@@ -108,6 +108,7 @@ static void tx_ended(void *u, bool committed)
 	(void) committed;
 	struct ledger_tx *tx = u;
 	tx->begun = tx->always = tx->column_known = tx->seal.begun = false;
+	tx->account.a.user = 0;
 }
 
 struct ledger_tx *ledger_tx(struct store *db)

@@ -10,6 +10,7 @@
 
 #include "check.h"
 #include "err.h"
+#include "schema.h"
 
 /* A withdrawal is remembered together with what was posted for it, and for as long as it is open. ?1: what is older is forgotten. */
 #define WITHDRAWALS_KEPT "FROM withdrawals WHERE (max(requested_at, decided_at) > ?1 OR status = 1)"
@@ -378,7 +379,7 @@ static int bring_refs(struct roll *r, bool first)
 	if (got < 0)
 		return err_trace(got);
 	st = store_stmt(r->from, "SELECT ref_id, ref_type, user, amount, at, id FROM transaction_ledger WHERE id > ?2"
-			" AND ref_type IN ('DEPOSIT', 'WITHDRAWAL', 'WITHDRAWAL_REVERSAL', 'ADJUSTMENT') AND " ITS_WITHDRAWAL_KEPT
+			" AND (" SCHEMA_EXTERNAL ") AND " ITS_WITHDRAWAL_KEPT
 			" ORDER BY id");
 	stmt_int(st, 1, forget_before(r));
 	stmt_int(st, 2, r->refs_until);
