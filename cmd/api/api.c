@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "clk.h"
 #include "daemon.h"
@@ -63,10 +64,17 @@ static void rolled(void *u, int result, struct clk_week week, const struct week_
 		(void) log_errno(result, "the weeks' files cannot be kept up; tried again in %d s", ROLLER_RETRY_MS / 1000);
 }
 
+/* More loops than processors only cut what is ready into smaller pieces, each with its own wake-ups. */
+static unsigned loops(const struct settings *s)
+{
+	long processors = s->api_threads > 0 ? (long) s->api_threads : sysconf(_SC_NPROCESSORS_ONLN);
+	return processors < 1 ? 1 : processors > HTTPD_THREADS_MAX ? HTTPD_THREADS_MAX : (unsigned) processors;
+}
+
 static int start_http(struct api *a)
 {
 	struct httpd_conf conf = { .host = a->s->api_listen.host, .port = a->s->api_listen.port,
-		.listen_fd = daemon_socket("public"), .threads = (unsigned) a->s->api_threads,
+		.listen_fd = daemon_socket("public"), .threads = loops(a->s),
 		.request_deadline_ms = (int) a->s->request_deadline_ms, .routes = api_routes, .ctx = a };
 	(void) pthread_rwlock_wrlock(&up_lock);
 	int r = httpd_start(&a->http, &conf);
@@ -93,6 +101,10 @@ int api_start(const struct settings *s)
 	r = roller_start(&api.roller, s->data_dir.v, ROLLER_PATIENCE_API_MS, rolled, NULL);
 	if (r < 0)
 		return log_errno(r, "nobody would end the week");
+	r = auth_door_open(&api.withdraw_door, &(struct auth_door_conf){ .bucket_key = key_withdraw_limit,
+			.rate_per_minute = s->bet_rate_per_minute, .burst = s->bet_burst });
+	if (r < 0)
+		return log_errno(r, "no door for withdrawals");
 	r = work_start(&api.work, &api, bus);
 	if (r < 0)
 		return log_errno(r, "no readers");
@@ -130,6 +142,7 @@ void api_stop(void)
 	if (api.http)
 		api.http = httpd_stop(api.http);
 	api.work = work_stop(api.work);
+	api.withdraw_door = auth_door_close(api.withdraw_door);
 	api.intake = intake_stop(api.intake);
 	api.market = market_stop(api.market);
 }
