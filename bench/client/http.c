@@ -26,7 +26,8 @@ struct conn {
 };
 
 struct http {
-	struct sockaddr_in to;
+	struct sockaddr_in to, from;
+	size_t spread; /* 0: from is not set */
 	http_done *done;
 	void *u;
 	int epoll_fd;
@@ -61,6 +62,14 @@ static int conn_up(struct http *h, size_t i)
 		return err_say(-errno, "socket: %m");
 	(void) setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
 	(void) setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	if (h->spread > 0) {
+		struct sockaddr_in from = h->from;
+		from.sin_addr.s_addr = htonl(ntohl(from.sin_addr.s_addr) + (uint32_t) (i % h->spread));
+		/* The port is chosen at the connection: one that another connection has may serve here too. */
+		(void) setsockopt(c->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+		if (bind(c->fd, (const struct sockaddr *) &from, sizeof from) != 0)
+			return err_say(-errno, "bind: %m");
+	}
 	if (connect(c->fd, (const struct sockaddr *) &h->to, sizeof h->to) != 0)
 		return err_say(-errno, "connect: %m");
 	struct epoll_event e = { .events = EPOLLIN, .data.u64 = i };
@@ -78,19 +87,32 @@ static void conn_down(struct conn *c)
 	c->waits_to_write = false;
 }
 
-int http_open(struct http **ret, const char *address, size_t connections, http_done *done, void *u)
+static int parse_from(struct http *h, const struct http_conf *conf)
 {
-	CHECK(connections > 0 && connections <= HTTP_CONNECTIONS_MAX);
-	struct http *h = calloc(1, sizeof *h + connections * sizeof h->conns[0]);
+	if (!conf->from)
+		return 0;
+	h->spread = conf->spread > 0 ? conf->spread : 1;
+	h->from.sin_family = AF_INET;
+	if (inet_pton(AF_INET, conf->from, &h->from.sin_addr) != 1)
+		return err_say(-EINVAL, "%s: must be a numeric address", conf->from);
+	return 0;
+}
+
+int http_open(struct http **ret, const struct http_conf *conf, http_done *done, void *u)
+{
+	CHECK(conf->connections > 0 && conf->connections <= HTTP_CONNECTIONS_MAX);
+	struct http *h = calloc(1, sizeof *h + conf->connections * sizeof h->conns[0]);
 	if (!h)
 		return -ENOMEM;
 	h->done = done;
 	h->u = u;
-	h->n = connections;
+	h->n = conf->connections;
 	for (size_t i = 0; i < h->n; i++)
 		h->conns[i].fd = -1;
 	h->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	int r = h->epoll_fd < 0 ? -errno : parse_address(&h->to, address);
+	int r = h->epoll_fd < 0 ? -errno : parse_address(&h->to, conf->to);
+	if (r == 0)
+		r = parse_from(h, conf);
 	for (size_t i = 0; i < h->n && r == 0; i++) {
 		h->conns[i].in = malloc(HTTP_REPLY_MAX + 1);
 		r = h->conns[i].in ? conn_up(h, i) : -ENOMEM;
@@ -205,7 +227,8 @@ static int parse(struct conn *c, struct http_reply *ret, bool *ret_close)
 		return -EBADMSG;
 	if (c->in_n < head + body)
 		return 0;
-	*ret = (struct http_reply){ .status = status, .body = end, .n = body };
+	*ret = (struct http_reply){ .status = status, .body = end, .n = body,
+		.retry_after = header(c->in, end, "Retry-After") != NULL };
 	*ret_close = way && strncasecmp(way + strspn(way, " "), "close", 5) == 0;
 	return 1;
 }
@@ -279,7 +302,7 @@ int http_once(const char *address, const char *request, int timeout_ms, unsigned
 	struct http *h;
 	struct once o = { .out = out, .size = size };
 	int64_t until = clk_mono_ms() + timeout_ms;
-	int r = http_open(&h, address, 1, once_done, &o);
+	int r = http_open(&h, &(struct http_conf){ .to = address, .connections = 1 }, once_done, &o);
 	if (r < 0)
 		return err_trace(r);
 	r = http_send(h, 0, request, strlen(request));
