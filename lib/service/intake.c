@@ -22,6 +22,7 @@ static const char *const codes[] = {
 	[INTAKE_COLUMN_CLOSED] = "column_closed",
 	[INTAKE_QUOTE_CHANGED] = "quote_changed",
 	[INTAKE_BET_EXISTS] = "bet_exists",
+	[INTAKE_FORBIDDEN] = "forbidden",
 	[INTAKE_LIMIT_REACHED] = "limit_reached",
 	[INTAKE_CELL_CLOSED] = "cell_closed",
 	[INTAKE_SUSPENDED] = "account_suspended",
@@ -146,6 +147,8 @@ int intake_submit(struct intake *in, struct intake_tap *t)
 	t->result = INTAKE_UNAVAILABLE;
 	t->verdict = 0;
 	t->retry_after_s = 0;
+	t->until_ms = 0;
+	t->reached = INTAKE_REACHED_SERVER;
 	t->rate = (struct rate){ 0 };
 	(void) pthread_mutex_lock(&in->lock);
 	if (in->stopping || atomic_load(&in->failed) || atomic_load(&in->inside) >= in->s->queue_max ||

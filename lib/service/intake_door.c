@@ -50,6 +50,13 @@ bool intake_knows_signer(struct intake *in, const struct intake_tap *t)
 	return knows;
 }
 
+/* Redis does not know the signer. Who was a signer in this process' life is remembered; of the life before the book knows, which is
+ * asked as long as a replay of then may come. */
+static bool may_be_replay(struct intake *in, const struct intake_tap *t)
+{
+	return clk_mono_ms() <= in->recall_until_ms || intake_knows_signer(in, t);
+}
+
 /* Asks for all of them in one trip. */
 static int ask(struct intake *in, const struct tap_list *l, bool spend)
 {
@@ -72,7 +79,7 @@ static bool pass(struct intake *in, struct intake_tap *t, const struct bus_reply
 		return false;
 	}
 	t->verdict = (int) auth_door_verdict(reply, &t->retry_after_s);
-	if (t->verdict == AUTH_NOT_SIGNER && !intake_knows_signer(in, t)) {
+	if (t->verdict == AUTH_NOT_SIGNER && !may_be_replay(in, t)) {
 		intake_answer(in, t, INTAKE_NOT_SIGNER);
 		return false;
 	}

@@ -1,6 +1,7 @@
 /* intake_impl.h - what the files of intake share; nobody else includes it.
  * intake.c starts, stops, queues; intake_door.c is the trip to Redis; intake_writer.c the transactions; intake_admit.c decides
- * one tap; intake_announce.c speaks after the commit; intake_nonces.c remembers what was decided. */
+ * one tap, intake_own.c by what the player and his key set; intake_announce.c speaks after the commit; intake_nonces.c remembers
+ * what was decided. */
 #ifndef TAP_INTAKE_IMPL_H
 #define TAP_INTAKE_IMPL_H
 
@@ -12,6 +13,7 @@
 #include "exposure.h"
 #include "intake.h"
 #include "msg.h"
+#include "session_keys.h"
 
 enum {
 	DOOR_BATCH_MAX = 256,        /* taps in one trip to Redis */
@@ -40,6 +42,12 @@ void nonces_turn(struct nonces *n, int64_t mono_ms);
 bool nonces_has(const struct nonces *n, const uint8_t v[NONCE_SIZE]);
 MUST_CHECK int nonces_add(struct nonces *n, const uint8_t v[NONCE_SIZE]); /* -ENOMEM, -ENOBUFS at the bound */
 void nonces_remove(struct nonces *n, const uint8_t v[NONCE_SIZE]);
+
+/* What was read of players' own limits and of session keys. The writer's. */
+struct own;
+MUST_CHECK int own_new(struct own **ret);
+struct own *own_free(struct own *o);
+void own_forget(struct own *o); /* after a rollback: what was read then may never be */
 
 struct tap_list {
 	struct intake_tap *head, **tail;
@@ -105,8 +113,9 @@ struct intake {
 	 * is to get its first answer even then. The writer adds, the door looks. */
 	pthread_mutex_t signers_lock;
 	struct nonces *signers;
+	struct own *own;
 	struct nonces *recalled;  /* users whose recent bets were read from the book since the start */
-	int64_t recall_until_ms;  /* monotonic */
+	int64_t recall_until_ms;  /* monotonic; set before the threads start */
 	int64_t housekeeping_ms, meta_ms, over_ms, room_ms;
 	struct batch batch;
 	struct store_stats store; /* a copy for intake_stats, under lock */
@@ -139,6 +148,8 @@ void intake_writer_close(struct intake *in);
 
 /* Decides one tap in the open transaction: t->result and the answer's members; *after when it is confirmed. <0: roll back. */
 MUST_CHECK int intake_admit(struct intake *in, struct store *db, struct intake_tap *t, struct account *after);
+/* t->result: CONFIRMED, or FORBIDDEN or LIMIT_REACHED with until_ms or reached; t->bet.signer. <0: roll back. */
+MUST_CHECK int own_check(struct intake *in, struct store *db, struct intake_tap *t, struct account *a);
 /* Takes back what intake_admit keeps in memory for a tap whose transaction is rolled back. */
 void intake_unadmit(struct intake *in, const struct intake_tap *t);
 

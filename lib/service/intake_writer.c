@@ -41,6 +41,8 @@ int intake_writer_open(struct intake *in)
 	if (r == 0)
 		r = nonces_new(&in->signers, (int64_t) NONCE_KEEP_S * 1000, mono_ms);
 	if (r == 0)
+		r = own_new(&in->own);
+	if (r == 0)
 		r = nonces_new(&in->recalled, (int64_t) NONCE_KEEP_S * 1000, mono_ms);
 	if (r == 0)
 		r = week_open(&in->week, in->s->data_dir.v, STORE_WRITE, clk_now_ms());
@@ -59,6 +61,7 @@ void intake_writer_close(struct intake *in)
 	in->exposure = exposure_free(in->exposure);
 	in->decided = nonces_free(in->decided);
 	in->signers = nonces_free(in->signers);
+	in->own = own_free(in->own);
 	in->recalled = nonces_free(in->recalled);
 }
 
@@ -121,6 +124,7 @@ static int admit_all(struct intake *in, struct store *db, struct tap_list *l)
 		int r = intake_admit(in, db, t, after);
 		if (r < 0) {
 			week_rollback(in->week);
+			own_forget(in->own);
 			for (struct intake_tap *done = l->head; done != t; done = done->next)
 				intake_unadmit(in, done);
 			return err_trace(r);
@@ -153,6 +157,7 @@ static void run_batch(struct intake *in, struct tap_list *l)
 	}
 	r = week_commit(in->week);
 	if (r != 0) {
+		own_forget(in->own);
 		for (struct intake_tap *t = l->head; t; t = t->next)
 			intake_unadmit(in, t);
 		failed(in, r);

@@ -49,6 +49,8 @@ void ledger_read_account(struct stmt *st, struct full_account *ret)
 			.open_stake = money_of(stmt_col_int(st, 5)),
 			.suspended = stmt_col_int(st, 6) != 0,
 			.created_ms = stmt_col_int(st, 7),
+			.limits_row = stmt_col_int(st, 10),
+			.keys_row = stmt_col_int(st, 11),
 		},
 		.last_row = stmt_col_int(st, 8),
 		.opened_version = stmt_col_int(st, 9),

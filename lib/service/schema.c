@@ -156,6 +156,44 @@ static const char week_4_down[] =
 	"INSERT INTO settling(t0, after_low, after_user, open_bets) SELECT -t0, 0, 0, 0 FROM settling;"
 	"DROP TABLE settling;";
 
+/* users.limits_row    the user's newest row of player_limits, users.keys_row of session_keys; 0: none
+ * player_limits       what players forbade themselves, from the first week on; kind: enum limit; value: micro-USD, or until when
+ * session_keys        a row for each session that names a key; a user's newest row of an address is what holds
+ * bets.signer         the session key that signed, 0: the wallet itself
+ * Going down leaves player_limits where it is: an older release does not look at it, but who excluded himself is found excluded when
+ * the file comes up again. So it names its users without a reference, and coming up finds it there. */
+static const char week_5_up[] =
+	"ALTER TABLE users ADD COLUMN limits_row INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE users ADD COLUMN keys_row INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE bets ADD COLUMN signer INTEGER NOT NULL DEFAULT 0;"
+	"CREATE TABLE IF NOT EXISTS player_limits("
+	" id INTEGER PRIMARY KEY, user INTEGER NOT NULL, kind INTEGER NOT NULL CHECK(kind BETWEEN 1 AND 6),"
+	" value INTEGER NOT NULL CHECK(value >= 0), at INTEGER NOT NULL, starts INTEGER NOT NULL CHECK(starts >= at),"
+	" who TEXT NOT NULL, hash BLOB NOT NULL CHECK(length(hash) = 32)) STRICT;"
+	"CREATE INDEX IF NOT EXISTS player_limits_user ON player_limits(user, id);"
+	"CREATE TABLE session_keys("
+	" id INTEGER PRIMARY KEY, user INTEGER NOT NULL REFERENCES users(id), address BLOB NOT NULL CHECK(length(address) = 20),"
+	" player_column INTEGER NOT NULL CHECK(player_column >= 0), player_open INTEGER NOT NULL CHECK(player_open >= 0),"
+	" expires_at INTEGER NOT NULL) STRICT;"
+	"CREATE INDEX session_keys_user ON session_keys(user, address);"
+	"UPDATE users SET limits_row = (SELECT max(id) FROM player_limits WHERE user = users.id)"
+	" WHERE id IN (SELECT user FROM player_limits);"
+	"CREATE TRIGGER IF NOT EXISTS player_limits_no_update BEFORE UPDATE ON player_limits BEGIN"
+	" SELECT RAISE(ABORT, 'what a player forbade himself is for ever'); END;"
+	"CREATE TRIGGER IF NOT EXISTS player_limits_no_delete BEFORE DELETE ON player_limits BEGIN"
+	" SELECT RAISE(ABORT, 'what a player forbade himself is for ever'); END;"
+	"CREATE TRIGGER session_keys_no_update BEFORE UPDATE ON session_keys BEGIN"
+	" SELECT RAISE(ABORT, 'a session key is for ever'); END;"
+	"CREATE TRIGGER session_keys_no_delete BEFORE DELETE ON session_keys BEGIN"
+	" SELECT RAISE(ABORT, 'a session key is for ever'); END;"
+	"CREATE TRIGGER bets_signer_same BEFORE UPDATE OF signer ON bets BEGIN"
+	" SELECT RAISE(ABORT, 'a bet keeps its signer'); END;";
+
+static const char week_5_down[] =
+	"DROP TRIGGER bets_signer_same; DROP TABLE session_keys;"
+	"ALTER TABLE bets DROP COLUMN signer;"
+	"ALTER TABLE users DROP COLUMN keys_row; ALTER TABLE users DROP COLUMN limits_row;";
+
 /* weeks     every week's file in the order of their opening; the greatest id is the current one
  * audit     what operators changed: each row's hash covers the one before */
 static const char meta_1_up[] =
@@ -173,6 +211,7 @@ static const char meta_1_down[] = "DROP TABLE audit; DROP TABLE weeks;";
 
 const struct store_schema schema_week = { 0x54415057 /* TAPW */,
 	(const struct store_migration[]){ { 1, week_1_up, week_1_down }, { 2, week_2_up, week_2_down },
-		{ 3, week_3_up, week_3_down }, { 4, week_4_up, week_4_down }, { 0, NULL, NULL } } };
+		{ 3, week_3_up, week_3_down }, { 4, week_4_up, week_4_down },
+		{ 5, week_5_up, week_5_down }, { 0, NULL, NULL } } };
 const struct store_schema schema_meta = { 0x5441504d /* TAPM */,
 	(const struct store_migration[]){ { 1, meta_1_up, meta_1_down }, { 0, NULL, NULL } } };

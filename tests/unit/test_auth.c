@@ -84,6 +84,7 @@ static void the_message_is_eip_4361(void **state)
 	struct wallet w = address(alice), k = address(key_one);
 	char want[AUTH_TEXT_MAX], nonce[33] = "";
 	int64_t expires;
+	settings.cap_player_open = 2500500000;
 	assert_int_equal(auth_challenge(bus, &settings, &w, &k, 1771234565123, &text, &expires), 0);
 	const char *at = strstr(text.p, "\nNonce: ");
 	assert_non_null(at);
@@ -92,11 +93,22 @@ static void the_message_is_eip_4361(void **state)
 	(void) snprintf(want, sizeof want,
 			"127.0.0.1:8000 wants you to sign in with your Ethereum account:\n"
 			"0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf\n\n"
-			"Sign in to BTC Tap Trading. This costs nothing and moves no money.\n\n"
+			"Sign in to BTC Tap Trading, and let the session key named below place bets for you for 24 hours or until you sign"
+			" out, while your stakes in a column stay within 1000 USD and your open stakes within 2500.500000 USD. It cannot"
+			" withdraw. Signing costs nothing and moves no money.\n\n"
 			"URI: http://127.0.0.1:8000\nVersion: 1\nChain ID: 1\nNonce: %s\n"
 			"Issued At: 2026-02-16T09:36:05.123Z\nExpiration Time: 2026-02-16T09:41:05.123Z\n"
-			"Resources:\n- urn:tap-trading:session-key:0x6813Eb9362372EEF6200f3b1dbC3f819671cBA69", nonce);
+			"Resources:\n- urn:tap-trading:session-key:0x6813Eb9362372EEF6200f3b1dbC3f819671cBA69\n"
+			"- urn:tap-trading:session-key:player-column:1000000000\n"
+			"- urn:tap-trading:session-key:player-open:2500500000\n"
+			"- urn:tap-trading:session-key:seconds:86400\n"
+			"- urn:tap-trading:session-key:withdrawals:none", nonce);
 	assert_string_equal(text.p, want);
+	settings.cap_player_open = 5000 * (int64_t) MICROS_PER_USD;
+
+	assert_int_equal(auth_challenge(bus, &settings, &w, NULL, 1771234565123, &text, &expires), 0);
+	assert_non_null(strstr(text.p, "\n\nSign in to BTC Tap Trading. This costs nothing and moves no money.\n\nURI: "));
+	assert_null(strstr(text.p, "Resources"));
 }
 
 static void a_challenge_is_spent_by_the_login_that_succeeds(void **state)
@@ -149,6 +161,8 @@ static void a_session_key_must_sign_and_serve_one_wallet(void **state)
 	assert_int_equal(auth_check(bus, text.p, text.n, &mine, &other, &s), AUTH_E_SIGNATURE);
 	assert_int_equal(auth_check(bus, text.p, text.n, &mine, &keys, &s), 0);
 	assert_true(s.has_key);
+	assert_int_equal(s.caps.column.micros, settings.cap_player_column);
+	assert_int_equal(s.caps.open.micros, settings.cap_player_open);
 
 	/* another wallet takes the key between the check and the login */
 	assert_int_equal(sign_in(bob, key_one, &late), 0);
