@@ -53,6 +53,8 @@ struct ledger_tx {
 	bool always;                 /* a chain row is written even when no row was posted (the first of a rolled file) */
 	int64_t chain_id, first_row, next_row;
 	struct sha256 hash;
+	struct full_account account; /* the one that was read last, at account_writes; user 0: none */
+	int64_t account_writes;
 	bool column_known;           /* book's: newest recorded column, read once a transaction */
 	int64_t newest_column;       /* INT64_MIN: none */
 };

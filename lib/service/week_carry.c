@@ -10,6 +10,7 @@
 
 #include "check.h"
 #include "err.h"
+#include "schema.h"
 
 enum {
 	COLUMNS_CARRIED_S = 600,              /* the newest columns, for prev_digest and for "decided already" */
@@ -355,7 +356,7 @@ static int bring_refs(struct roll *r, bool first)
 	if (got < 0)
 		return err_trace(got);
 	st = store_stmt(r->from, "SELECT ref_id, ref_type, user, amount, at, id FROM transaction_ledger WHERE id > ?1"
-			" AND ref_type IN ('DEPOSIT', 'WITHDRAWAL', 'WITHDRAWAL_REVERSAL', 'ADJUSTMENT') ORDER BY id");
+			" AND (" SCHEMA_EXTERNAL ") ORDER BY id");
 	stmt_int(st, 1, r->refs_until);
 	return err_trace(walk_refs(r, st, true));
 }
