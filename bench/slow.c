@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <arpa/inet.h>
 #include <unistd.h>
 
 #include "clk.h"
@@ -30,6 +29,7 @@ struct client {
 };
 
 struct crowd {
+	struct http_conf conf;
 	struct sockaddr_in to;
 	struct client clients[CLIENTS_MAX];
 	uint64_t opened, cut, bytes;
@@ -50,7 +50,7 @@ static void client_up(struct crowd *w, size_t i, int64_t now_ms)
 	c->next_ms = now_ms + 1 + (int64_t) (i * 7919 % BYTE_MS); /* not all in one moment */
 	if (c->fd < 0)
 		return;
-	if (connect(c->fd, (const struct sockaddr *) &w->to, sizeof w->to) != 0 && errno != EINPROGRESS)
+	if (http_bind(c->fd, &w->conf, i) < 0 || (connect(c->fd, (const struct sockaddr *) &w->to, sizeof w->to) != 0 && errno != EINPROGRESS))
 		client_down(c);
 	else
 		w->opened++;
@@ -102,22 +102,15 @@ static void turn(struct crowd *w, size_t wanted, int64_t now_ms)
 	}
 }
 
-static int parse_address(struct sockaddr_in *ret, char *text)
-{
-	char *colon = strrchr(text, ':');
-	*ret = (struct sockaddr_in){ .sin_family = AF_INET };
-	if (!colon)
-		return -EINVAL;
-	*colon = '\0';
-	ret->sin_port = htons((uint16_t) strtoul(colon + 1, NULL, 10));
-	return inet_pton(AF_INET, text, &ret->sin_addr) == 1 ? 0 : -EINVAL;
-}
+static const char usage[] =
+	"bench-slow --to HOST:PORT --plan NAME:CLIENTS:SECONDS,... [--start-at MS] [--from ADDRESS [--spread N]]\n";
 
 int main(int argc, char **argv)
 {
 	static const struct option names[] = {
 		{ "to", required_argument, NULL, 'o' }, { "plan", required_argument, NULL, 'l' },
-		{ "start-at", required_argument, NULL, 'b' }, { 0 },
+		{ "start-at", required_argument, NULL, 'b' }, { "from", required_argument, NULL, 'f' },
+		{ "spread", required_argument, NULL, 's' }, { 0 },
 	};
 	static struct crowd w;
 	static struct plan plan;
@@ -126,16 +119,20 @@ int main(int argc, char **argv)
 	int c;
 	while ((c = getopt_long(argc, argv, "", names, NULL)) != -1) {
 		if (c == 'o')
-			good = good && parse_address(&w.to, optarg) == 0;
+			good = good && http_parse_to(&w.to, optarg) == 0;
 		else if (c == 'l')
 			good = good && plan_parse(&plan, optarg) == 0;
 		else if (c == 'b')
 			start_ms = strtoll(optarg, NULL, 10);
+		else if (c == 'f')
+			w.conf.from = optarg;
+		else if (c == 's')
+			w.conf.spread = strtoul(optarg, NULL, 10);
 		else
 			good = false;
 	}
 	if (!good || plan.n == 0 || w.to.sin_port == 0) {
-		(void) fprintf(stderr, "%s\nbench-slow --to HOST:PORT --plan NAME:CLIENTS:SECONDS,... [--start-at MS]\n", err_text());
+		(void) fprintf(stderr, "%s\n%s", err_text(), usage);
 		return 64;
 	}
 	for (size_t i = 0; i < CLIENTS_MAX; i++)

@@ -4,6 +4,7 @@
 #ifndef BENCH_HTTP_H
 #define BENCH_HTTP_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -30,6 +31,10 @@ struct http_conf {
 	const char *from;   /* the connections' own address, connection i's is i % spread beyond it; NULL: the kernel's choice */
 	size_t spread;
 };
+
+/* The two ends of connection i, for who opens it himself. */
+MUST_CHECK int http_parse_to(struct sockaddr_in *ret, const char *to);
+MUST_CHECK int http_bind(int fd, const struct http_conf *conf, size_t i);
 
 MUST_CHECK int http_open(struct http **ret, const struct http_conf *conf, http_done *done, void *u);
 struct http *http_close(struct http *h);

@@ -43,10 +43,17 @@ static int parse(struct board *b, const char *text)
 	return b->n > 0 ? 0 : err_say(-EAGAIN, "no cell is open");
 }
 
-static int by_rate(const void *a, const void *b)
+/* A cell closes when the price comes near as well as when it goes away: those in between stay open longest. */
+static int64_t unsure(const struct board_cell *c)
 {
-	const struct board_cell *x = a, *y = b;
-	return (x->rate > y->rate) - (x->rate < y->rate);
+	const int64_t between = 2 * RATE_ONE;
+	return c->rate > between ? c->rate * RATE_ONE / between : between * RATE_ONE / c->rate;
+}
+
+static int by_sureness(const void *a, const void *b)
+{
+	int64_t x = unsure(a), y = unsure(b);
+	return (x > y) - (x < y);
 }
 
 int board_read(struct board *ret, const char *api)
@@ -61,7 +68,7 @@ int board_read(struct board *ret, const char *api)
 		return err_say(-EPROTO, "grid: status %u %.200s", status, text);
 	r = parse(ret, text);
 	if (r == 0)
-		qsort(ret->cells, ret->n, sizeof ret->cells[0], by_rate);
+		qsort(ret->cells, ret->n, sizeof ret->cells[0], by_sureness);
 	return err_trace(r);
 }
 

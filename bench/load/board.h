@@ -20,7 +20,7 @@ struct board_cell {
 struct board {
 	int64_t column_s, columns;
 	int64_t low, height;  /* of row 0 */
-	struct board_cell cells[BOARD_CELLS_MAX]; /* the surest first: those stay open when the price moves */
+	struct board_cell cells[BOARD_CELLS_MAX]; /* the surest first: those that stay open when the price moves */
 	size_t n;
 };
 
