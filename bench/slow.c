@@ -50,10 +50,12 @@ static void client_up(struct crowd *w, size_t i, int64_t now_ms)
 	c->next_ms = now_ms + 1 + (int64_t) (i * 7919 % BYTE_MS); /* not all in one moment */
 	if (c->fd < 0)
 		return;
-	if (http_bind(c->fd, &w->conf, i) < 0 || (connect(c->fd, (const struct sockaddr *) &w->to, sizeof w->to) != 0 && errno != EINPROGRESS))
-		client_down(c);
-	else
+	bool up = http_bind(c->fd, &w->conf, i) == 0 &&
+		(connect(c->fd, (const struct sockaddr *) &w->to, sizeof w->to) == 0 || errno == EINPROGRESS);
+	if (up)
 		w->opened++;
+	else
+		client_down(c);
 }
 
 /* The first time one whose body is slow says its header block. */

@@ -121,7 +121,7 @@ static void *loop_main(void *arg)
 		quiesce_once(l);
 		replied_resume(l);
 		l->turn_ms = clk_mono_ms();
-		l->turn_cpu_us = clk_thread_cpu_us();
+		l->turn_begun = 0;
 		if (MHD_run(l->mhd) != MHD_YES)
 			(void) poll(NULL, 0, 10); /* no kernel memory: not in a hot loop */
 		now_ms = clk_mono_ms();
@@ -212,7 +212,7 @@ static int start_loops(struct httpd *h, int listen_fd, unsigned threads)
 
 int httpd_start(struct httpd **ret, const struct httpd_conf *conf)
 {
-	CHECK(conf->threads >= 1 && conf->threads <= HTTPD_LOOPS_MAX && conf->request_deadline_ms > 0);
+	CHECK(conf->threads >= 1 && conf->threads <= HTTPD_THREADS_MAX && conf->request_deadline_ms > 0);
 	MHD_set_panic_func(panic, NULL);
 	struct httpd *h = calloc(1, sizeof *h);
 	if (!h)

@@ -3,9 +3,9 @@
  * returns and lets another thread reply later: the connection is suspended meanwhile. Each request is replied to exactly once.
  * Limits: body 8 KiB, header block 8 KiB, HTTPD_CONNECTIONS_MAX, each request's own deadline from its first byte to its
  * last (slow senders are cut, whatever their activity). Content-Length with Transfer-Encoding is refused.
- * Above capacity the queue is in the kernel, where nobody bounds it. A server that sheds takes it up in turns: it begins the
- * requests that are ready until they have cost 10 ms of a loop's time, and the rest are answered 503 before any work is done on
- * them. So those begun are as many as the machine can do, and wait for two turns at most, however many come.
+ * Above capacity the queue is in the kernel, where nobody bounds it. A server that sheds takes it up in turns: of what is ready
+ * it begins 128 requests, and more as long as the turn is young; the rest is answered 503 before any work is done on it. So
+ * what is begun is as much as the machine can do, and has waited for two turns at most, however many come.
  * Errors the server itself makes are problem+json too, but for bytes that are no HTTP/1 message at all (a broken first line,
  * length or chunk): those the library refuses with a 4xx or 5xx of few words and closes. HEAD is answered as GET without a body.
  * A refused body is read away up to 1 MiB, so that the client sees the answer and keeps its connection; beyond, it is cut.
@@ -20,7 +20,7 @@
 #include "attr.h"
 #include "buf.h"
 
-enum { HTTPD_BODY_MAX = 8192, HTTPD_CONNECTIONS_MAX = 4096, HTTPD_PARAM_MAX = 256 };
+enum { HTTPD_BODY_MAX = 8192, HTTPD_CONNECTIONS_MAX = 4096, HTTPD_PARAM_MAX = 256, HTTPD_THREADS_MAX = 64 };
 
 struct httpd;
 struct httpd_req;

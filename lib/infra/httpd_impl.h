@@ -11,7 +11,6 @@
 #include "ulid.h"
 
 enum {
-	HTTPD_LOOPS_MAX = 64,
 	HTTPD_HEADERS_MAX_BYTES = 8192,
 	HTTPD_POOL_BYTES = 16384,   /* the library's memory of a connection: the header block and its index */
 	HTTPD_SPARE = 1024,         /* connections beyond the limit that are told so instead of waiting unheard */
@@ -21,8 +20,8 @@ enum {
 	HTTPD_OVER_MS = 1000,       /* for a connection beyond the limit */
 	HTTPD_SWEEP_MS = 100,
 	HTTPD_LOOK_SWEEPS = 5,      /* idle connections are looked at each so many sweeps */
-	HTTPD_TURN_MS = 15,         /* a turn is looked at when it is so old, */
-	HTTPD_TURN_CPU_US = 10000,  /* and sheds when it has cost so much: a loop that only waited for a CPU catches up first */
+	HTTPD_TURN_MS = 15,         /* a turn of the loop that is so old and */
+	HTTPD_TURN_REQUESTS = 128,  /* has begun so many sheds the rest: a loop that only waited for a CPU catches up first */
 	HTTPD_STOP_MS = 2000,
 	HTTPD_LINGER_MS = 50,       /* after the last request, before a stopping loop closes idle connections */
 	HTTPD_SET_HEADERS = 4,
@@ -57,7 +56,8 @@ struct loop {
 	unsigned sweeps;
 	int64_t last_request_ms;
 	int64_t next_sweep_ms;
-	int64_t turn_ms, turn_cpu_us; /* when this turn began */
+	int64_t turn_ms;     /* when this turn began */
+	unsigned turn_begun; /* its requests */
 	int epoll_fd, wake_fd, listen_fd;
 	pthread_t thread;
 	bool quiesced;
@@ -74,7 +74,7 @@ struct httpd {
 	_Atomic int wanted;
 	bool sheds;
 	_Atomic uint64_t requests, connections, refused_busy, refused_late, by_status[6];
-	struct loop loops[HTTPD_LOOPS_MAX];
+	struct loop loops[HTTPD_THREADS_MAX];
 };
 
 enum req_state {

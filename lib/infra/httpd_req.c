@@ -116,17 +116,14 @@ static void check_route(struct httpd_req *req)
 	}
 }
 
-static bool turn_is_full(const struct loop *l)
-{
-	return clk_mono_ms() - l->turn_ms > HTTPD_TURN_MS && clk_thread_cpu_us() - l->turn_cpu_us > HTTPD_TURN_CPU_US;
-}
-
+/* What is let in bounds what waits: the next turn begins when this one is done. */
 static void check_turn(struct httpd_req *req)
 {
-	struct httpd *h = req->loop->h;
-	if (!h->sheds || (req->route && req->route->flags & HTTPD_EVEN_LATE) || !turn_is_full(req->loop))
+	struct loop *l = req->loop;
+	if (!l->h->sheds || (req->route && req->route->flags & HTTPD_EVEN_LATE) || l->turn_begun++ < HTTPD_TURN_REQUESTS ||
+			clk_mono_ms() - l->turn_ms <= HTTPD_TURN_MS)
 		return;
-	atomic_fetch_add_explicit(&h->refused_late, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&l->h->refused_late, 1, memory_order_relaxed);
 	refuse(req, PROBLEM_OVERLOADED, 0, "Too many requests wait; nothing was done; try again in a second.");
 }
 
