@@ -38,8 +38,8 @@ struct settings {
 	/* ws */
 	int64_t ws_connections, ws_per_address;
 	/* ingest */
-	int64_t min_venues, venue_stale_ms, venue_band_bp;
-	struct conf_text coinbase_url, binance_url;
+	int64_t min_venues, venue_stale_ms, venue_band_bp, venue_renew_s;
+	struct conf_text coinbase_url, kraken_url, bitstamp_url, binance_url;
 	int64_t vol_half_life_s, vol_start_bp, vol_floor_bp, vol_ceiling_bp;
 	/* resolver */
 	int64_t resolve_grace_ms, resolve_wait_ms;
