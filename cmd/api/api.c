@@ -32,6 +32,10 @@ const struct httpd_route api_routes[] = {
 	{ "POST", "/api/v1/auth/login", post_login, HTTPD_JSON_BODY },
 	{ "DELETE", "/api/v1/auth/session", delete_session, 0 },
 	{ "GET", "/api/v1/me", get_me, 0 },
+	{ "GET", "/api/v1/me/limits", get_limits, 0 },
+	{ "PUT", "/api/v1/me/limits", put_limits, HTTPD_JSON_BODY },
+	{ "POST", "/api/v1/me/cool-off", post_cool_off, HTTPD_JSON_BODY },
+	{ "POST", "/api/v1/me/self-exclusion", post_self_exclusion, HTTPD_JSON_BODY },
 	{ "GET", "/api/v1/grid", get_grid, 0 },
 	{ "POST", "/api/v1/bets", post_bet, HTTPD_JSON_BODY },
 	{ "GET", "/api/v1/bets", get_bets, 0 },
@@ -89,6 +93,10 @@ int api_start(const struct settings *s)
 	r = roller_start(&api.roller, s->data_dir.v, ROLLER_PATIENCE_API_MS, rolled, NULL);
 	if (r < 0)
 		return log_errno(r, "nobody would end the week");
+	r = auth_door_open(&api.withdraw_door, &(struct auth_door_conf){ .bucket_key = key_withdraw_limit,
+			.rate_per_minute = s->bet_rate_per_minute, .burst = s->bet_burst });
+	if (r < 0)
+		return log_errno(r, "no door for withdrawals");
 	r = work_start(&api.work, &api, bus);
 	if (r < 0)
 		return log_errno(r, "no readers");
@@ -126,6 +134,7 @@ void api_stop(void)
 	if (api.http)
 		api.http = httpd_stop(api.http);
 	api.work = work_stop(api.work);
+	api.withdraw_door = auth_door_close(api.withdraw_door);
 	api.intake = intake_stop(api.intake);
 	api.market = market_stop(api.market);
 }

@@ -9,6 +9,7 @@
 
 #include "attr.h"
 #include "auth.h"
+#include "auth_door.h"
 #include "buf.h"
 #include "grid.h"
 #include "httpd.h"
@@ -24,6 +25,7 @@ struct api {
 	struct market *market;
 	struct intake *intake;
 	struct work *work;
+	struct auth_door *withdraw_door; /* one at a time, see routes_withdraw.c */
 	struct httpd *http;
 	struct roller *roller;
 	struct ops_histogram bet_seconds; /* from the request to its answer */
@@ -44,6 +46,7 @@ extern const struct httpd_route api_routes[];
 httpd_handler post_challenge, post_login, delete_session;                /* routes_auth.c */
 httpd_handler post_bet, get_bets, get_bet;                               /* routes_bets.c */
 httpd_handler get_me, get_ledger;                                        /* routes_account.c */
+httpd_handler get_limits, put_limits, post_cool_off, post_self_exclusion; /* routes_limits.c */
 httpd_handler get_grid, get_column, get_prices, get_public_health;       /* routes_market.c */
 httpd_handler post_withdrawal, get_withdrawals;                          /* routes_withdraw.c */
 

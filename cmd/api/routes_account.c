@@ -2,11 +2,19 @@
 #include <stdlib.h>
 
 #include "api.h"
+#include "clk.h"
 #include "ledger.h"
+#include "limits_book.h"
 #include "query.h"
 #include "show.h"
 
 enum { ANSWER_MAX = 1 << 20 };
+
+static int64_t tighter(int64_t server, const struct limits *own, enum limit limit, int64_t now_ms)
+{
+	int64_t cap = limits_cap(own, limit, now_ms).now;
+	return cap < server ? cap : server;
+}
 
 static void me(struct worker *w, struct httpd_req *req, void *arg)
 {
@@ -16,11 +24,18 @@ static void me(struct worker *w, struct httpd_req *req, void *arg)
 	const struct settings *s = w->api->s;
 	struct buf body = BUF_INIT(1024);
 	struct json_out out;
+	struct limits own;
 	(void) arg;
 
 	if (!api_player(w, req, &db, &a))
 		return;
+	int r = limits_load(db, &a, &own);
 	worker_done(w);
+	if (r < 0) {
+		api_unavailable(req, r, "limits");
+		return;
+	}
+	const int64_t now_ms = clk_now_ms();
 	wallet_format(who, &a.wallet);
 	jw_begin(&out, &body);
 	jw_object(&out, NULL);
@@ -30,8 +45,8 @@ static void me(struct worker *w, struct httpd_req *req, void *arg)
 	jw_int(&out, "open_bets", a.open_bets);
 	jw_int(&out, "open_stake", a.open_stake.micros);
 	jw_object(&out, "limits");
-	jw_int(&out, "player_column", s->cap_player_column);
-	jw_int(&out, "player_open", s->cap_player_open);
+	jw_int(&out, "player_column", tighter(s->cap_player_column, &own, LIMIT_COLUMN, now_ms));
+	jw_int(&out, "player_open", tighter(s->cap_player_open, &own, LIMIT_OPEN, now_ms));
 	jw_int(&out, "withdrawal_min", s->withdrawal_min);
 	jw_end_object(&out);
 	jw_end_object(&out);

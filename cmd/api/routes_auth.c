@@ -8,8 +8,12 @@
 #include "clk.h"
 #include "json.h"
 #include "ledger.h"
+#include "limits_book.h"
 #include "log.h"
 #include "msg.h"
+#include "session_keys.h"
+
+enum { KEY_SLACK_MS = 60000 }; /* a key's row outlives the session that is made after it */
 
 /* The body as an object; NULL: answered. The caller frees it. */
 static struct json *read_object(struct httpd_req *req)
@@ -34,6 +38,17 @@ static bool read_wallet(const struct json_value *v, struct wallet *ret)
 	size_t n;
 	const char *text = json_string(v, &n);
 	return text && wallet_parse(ret, text, n);
+}
+
+/* What the text says of its key, for programs. */
+static void write_key_limits(struct json_out *w, const struct key_caps *caps)
+{
+	jw_object(w, "session_key_limits");
+	jw_int(w, "player_column", caps->column.micros);
+	jw_int(w, "player_open", caps->open.micros);
+	jw_int(w, "seconds", AUTH_SESSION_S);
+	jw_bool(w, "withdrawals", false);
+	jw_end_object(w);
 }
 
 static void challenge(struct worker *w, struct httpd_req *req, void *arg)
@@ -62,6 +77,10 @@ static void challenge(struct worker *w, struct httpd_req *req, void *arg)
 	jw_object(&out, NULL);
 	jw_str(&out, "message", text.p);
 	jw_int(&out, "expires_at", expires_ms);
+	if (key_value) {
+		const struct key_caps caps = auth_key_caps(w->api->s);
+		write_key_limits(&out, &caps);
+	}
 	jw_end_object(&out);
 	buf_free(&text);
 	httpd_reply_json(req, 200, &body);
@@ -72,7 +91,8 @@ void post_challenge(struct httpd_req *req, void *ctx)
 	api_defer(ctx, req, challenge, NULL);
 }
 
-/* A login on its way: checked by a reader, its account opened by the writer, its session made by a reader. */
+/* A login on its way: checked by a reader, its account opened and its session key written down by the writer, its session made by a
+ * reader. */
 struct login {
 	struct intake_job job; /* first: the writer hands it back */
 	struct api *api;
@@ -82,6 +102,9 @@ struct login {
 	size_t n;
 	struct auth_session session;
 	struct account account;
+	bool fresh;            /* the account is */
+	struct session_key key;
+	int64_t excluded_ms;   /* until when; 0: not */
 };
 
 static void login_free(struct login *l)
@@ -104,6 +127,7 @@ static void answer_login(struct login *l)
 	if (l->session.has_key) {
 		wallet_format(key, &l->session.key);
 		jw_str(&out, "session_key", key);
+		write_key_limits(&out, &l->key.caps);
 	}
 	jw_int(&out, "balance", l->account.balance.micros);
 	jw_int(&out, "expires_at", l->session.expires_ms);
@@ -152,23 +176,59 @@ static void make_session(struct worker *w, struct httpd_req *req, void *arg)
 		answer_login(l);
 }
 
-/* In the writer's transaction: the account, and its welcome credit as its first event. */
+/* The welcome credit, a new account's first event. */
+static int welcome(struct login *l, struct store *db, int64_t now_ms)
+{
+	char who[WALLET_TEXT_SIZE], ref_id[LEDGER_REF_ID_MAX];
+	wallet_format(who, &l->session.wallet);
+	(void) snprintf(ref_id, sizeof ref_id, "welcome:%s", who);
+	struct posting p = { .user = l->account.user, .amount = amount_in(money_of(l->api->s->welcome_credit)),
+		.ref_type = LEDGER_DEPOSIT, .ref_id = ref_id, .at_ms = now_ms };
+	int r = ledger_post(db, &p, &l->account);
+	CHECK(r <= 0); /* the account is new: nothing was posted to it */
+	return r;
+}
+
+enum { LOGIN_E_EXCLUDED = 1, LOGIN_E_NOTHING }; /* the latter: there was nothing to write */
+
+/* Who excluded himself may look at what is his, but gets no key to bet with. */
+static int write_key(struct login *l, struct store *db, int64_t now_ms)
+{
+	struct limits limits;
+	int r = limits_load(db, &l->account, &limits);
+	if (r < 0)
+		return r;
+	l->excluded_ms = limits_excluded_until(&limits, now_ms);
+	if (l->excluded_ms != 0)
+		return LOGIN_E_EXCLUDED;
+	return session_keys_put(db, &l->account, &l->session.key, &l->session.caps, now_ms,
+			now_ms + (int64_t) AUTH_SESSION_S * 1000 + KEY_SLACK_MS, &l->key);
+}
+
+/* In the writer's transaction: the account when it is new, and the session key. */
 static int open_account(struct intake_job *j, struct store *db, int64_t now_ms)
 {
 	struct login *l = (struct login *) j;
-	const struct settings *s = l->api->s;
-	char who[WALLET_TEXT_SIZE], ref_id[LEDGER_REF_ID_MAX];
-
 	int r = ledger_account_open(db, &l->session.wallet, now_ms, &l->account);
-	if (r != 0 || s->welcome_credit == 0)
+	if (r < 0)
 		return r;
-	wallet_format(who, &l->session.wallet);
-	(void) snprintf(ref_id, sizeof ref_id, "welcome:%s", who);
-	struct posting p = { .user = l->account.user, .amount = amount_in(money_of(s->welcome_credit)),
-		.ref_type = LEDGER_DEPOSIT, .ref_id = ref_id, .at_ms = now_ms };
-	r = ledger_post(db, &p, &l->account);
-	CHECK(r <= 0); /* the account is new: nothing was posted to it */
-	return r;
+	l->fresh = r == 0;
+	r = l->fresh && l->api->s->welcome_credit != 0 ? welcome(l, db, now_ms) : 0;
+	if (r < 0)
+		return r;
+	if (l->session.has_key && !l->account.suspended)
+		return write_key(l, db, now_ms);
+	return l->fresh ? 0 : LOGIN_E_NOTHING;
+}
+
+static void refuse_excluded(struct login *l)
+{
+	char until[CLK_RFC3339_SIZE], detail[128];
+	struct problem_extra extra = { .name = "until", .number = l->excluded_ms };
+	clk_rfc3339(until, l->excluded_ms);
+	(void) snprintf(detail, sizeof detail, "You excluded yourself until %s; sign in without a session key.", until);
+	httpd_problem(l->req, PROBLEM_FORBIDDEN, detail, &extra, 0);
+	login_free(l);
 }
 
 static void account_opened(struct intake_job *j, int result)
@@ -178,7 +238,11 @@ static void account_opened(struct intake_job *j, int result)
 		refuse_login(l, result);
 		return;
 	}
-	if (result == 0) {
+	if (result == LOGIN_E_EXCLUDED) {
+		refuse_excluded(l);
+		return;
+	}
+	if (l->fresh) {
 		struct buf event = BUF_INIT(MSG_EVENT_MAX);
 		if (l->account.seq > 0)
 			msg_balance(&event, &l->account, LEDGER_DEPOSIT);
@@ -205,7 +269,7 @@ static int find_account(struct worker *w, struct login *l)
 static void carry_on(struct worker *w, struct login *l)
 {
 	int r = find_account(w, l);
-	if (r == 0) {
+	if (r == 0 && !l->session.has_key) {
 		make_session(w, l->req, l);
 	} else if (r < 0) {
 		refuse_login(l, r);

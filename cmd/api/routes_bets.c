@@ -37,6 +37,7 @@ static const struct refusal refusals[] = {
 	[INTAKE_COLUMN_CLOSED] = { PROBLEM_COLUMN_CLOSED, "The past, the current and the next column are closed.", 0 },
 	[INTAKE_QUOTE_CHANGED] = { PROBLEM_QUOTE_CHANGED, "The newest rate is below the least that was asked.", 0 },
 	[INTAKE_BET_EXISTS] = { PROBLEM_BET_EXISTS, "One bet for each wallet and cell.", 0 },
+	[INTAKE_FORBIDDEN] = { PROBLEM_FORBIDDEN, "You asked for a pause from betting.", 0 },
 	[INTAKE_LIMIT_REACHED] = { PROBLEM_LIMIT_REACHED, "The stake would pass the player's limit in the column or in all.", 0 },
 	[INTAKE_CELL_CLOSED] = { PROBLEM_CELL_CLOSED, "The cell takes no bet of this size.", 0 },
 	[INTAKE_SUSPENDED] = { PROBLEM_ACCOUNT_SUSPENDED, "Ask the operator.", 0 },
@@ -46,11 +47,34 @@ static const struct refusal refusals[] = {
 	[INTAKE_UNKNOWN] = { PROBLEM_OUTCOME_UNKNOWN, "Ask GET /bets whether the bet was written.", 1 },
 };
 
+/* In place of the server's limit. */
+static const char *const reached[] = {
+	[LIMIT_COLUMN] = "The stake would pass your own limit of stakes in a column.",
+	[LIMIT_OPEN] = "The stake would pass your own limit of open stakes.",
+	[LIMIT_DAY_STAKE] = "The stake would pass your own limit of stakes in a day (UTC).",
+	[LIMIT_DAY_LOSS] = "The stake could pass your own limit of losses in a day (UTC).",
+	[INTAKE_REACHED_KEY] = "The stake would pass what the message of your session key named; sign with the wallet, or sign in anew.",
+};
+
+/* Room for a detail that is made for this answer. */
+enum { DETAIL_SIZE = 128 };
+static const char *detail_of(const struct intake_tap *t, char made[DETAIL_SIZE])
+{
+	char until[CLK_RFC3339_SIZE];
+	if (t->result == INTAKE_LIMIT_REACHED && t->reached != INTAKE_REACHED_SERVER)
+		return reached[t->reached];
+	if (t->result != INTAKE_FORBIDDEN)
+		return refusals[t->result].detail;
+	clk_rfc3339(until, t->until_ms);
+	(void) snprintf(made, DETAIL_SIZE, "You asked for a pause from betting, which lasts until %s.", until);
+	return made;
+}
+
 static void answer_refused(const struct placing *p)
 {
 	const struct intake_tap *t = &p->tap;
 	const struct refusal *r = &refusals[t->result];
-	char id[ULID_TEXT_SIZE];
+	char id[ULID_TEXT_SIZE], made[DETAIL_SIZE];
 	struct problem_extra extra, *with = NULL;
 
 	if (t->result == INTAKE_QUOTE_CHANGED) {
@@ -60,8 +84,11 @@ static void answer_refused(const struct placing *p)
 		show_bet_id(id, &t->bet);
 		extra = (struct problem_extra){ .name = "bet_id", .text = id };
 		with = &extra;
+	} else if (t->result == INTAKE_FORBIDDEN) {
+		extra = (struct problem_extra){ .name = "until", .number = t->until_ms };
+		with = &extra;
 	}
-	httpd_problem(p->req, r->problem, r->detail, with,
+	httpd_problem(p->req, r->problem, detail_of(t, made), with,
 			t->result == INTAKE_RATE_LIMITED ? t->retry_after_s : r->retry_after_s);
 }
 

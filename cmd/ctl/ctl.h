@@ -81,6 +81,8 @@ int verb_trial_balance(struct ctl *c);
 int verb_user_show(struct ctl *c);
 int verb_user_suspend(struct ctl *c);
 int verb_user_resume(struct ctl *c);
+int verb_user_limits(struct ctl *c);
+int verb_user_exclude(struct ctl *c);
 int verb_bet_show(struct ctl *c);
 int verb_verify(struct ctl *c);
 int verb_integrity(struct ctl *c);

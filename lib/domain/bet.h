@@ -33,6 +33,7 @@ struct bet {
 	int64_t signed_s;    /* the message's timestamp */
 	uint8_t nonce[NONCE_SIZE];
 	enum bet_state state;
+	int64_t signer;      /* row of the session key that signed; 0: the wallet itself */
 	struct money payout; /* 0 while open and when lost */
 	int64_t resolved_ms; /* 0 while open */
 };

@@ -100,10 +100,15 @@ static bool fits(struct money now, struct money more, struct money cap)
 	return money_add(&sum, now, more) && money_cmp(sum, cap) <= 0;
 }
 
+struct money exposure_player_column(const struct exposure *e, int64_t user, int64_t t0_s)
+{
+	const struct column *c = column_at(e, t0_s);
+	return c ? sums_get(&c->players, user) : money_of(0);
+}
+
 bool exposure_player_fits(const struct exposure *e, const struct bet *bet, struct money player_open)
 {
-	const struct column *c = column_at(e, bet->cell.t0_s);
-	struct money in_column = c ? sums_get(&c->players, bet->user) : money_of(0);
+	struct money in_column = exposure_player_column(e, bet->user, bet->cell.t0_s);
 	return fits(in_column, bet->stake, e->caps.player_column) && fits(player_open, bet->stake, e->caps.player_open);
 }
 

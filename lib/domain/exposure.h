@@ -27,6 +27,7 @@ struct exposure *exposure_free(struct exposure *e);
  * open before it, which the book knows; and the house's half (else: cell_closed). */
 bool exposure_player_fits(const struct exposure *e, const struct bet *bet, struct money player_open);
 bool exposure_house_fits(const struct exposure *e, const struct bet *bet);
+struct money exposure_player_column(const struct exposure *e, int64_t user, int64_t t0_s); /* his stakes in the column */
 /* Counts a bet that is in the book (at start: every open one). Negative errno when memory or columns run out. */
 MUST_CHECK int exposure_add(struct exposure *e, const struct bet *bet);
 /* Takes back an exposure_add whose transaction rolled back. */

@@ -1,8 +1,11 @@
-/* wsock.h - WebSocket, both ends, over libwebsockets, the one module that includes it. Infra floor.
+/* wsock.h - WebSocket, both ends; the client's over libwebsockets, which this module alone includes. Infra floor.
  * One loop, one thread: all callbacks run inside wsock_turn(); all functions but wsock_wake() belong to that thread.
+ * The server's side (RFC 6455) is our own: the library never sees a byte of who connects to us (docs/adr/0020).
  * Frames are counted references, encoded once and shared by all who are sent them.
  * A connection asks for its turn with wsock_want_write() and gives one frame in on_writable: who is slow is asked less often,
- * and what to drop is the owner's choice (newest price wins, own events never). */
+ * and what to drop is the owner's choice (newest price wins, own events never).
+ * Bounded: heads that are being read, bytes of a head and of a message, frames on their way to the kernel (four a connection), and
+ * the kernel's own buffer. A turn writes to at most 512 connections; then what is new is looked at before the rest. */
 #ifndef TAP_WSOCK_H
 #define TAP_WSOCK_H
 
@@ -54,7 +57,7 @@ struct wsock_server_conf {
 	size_t message_max;  /* longer messages close with 1009 */
 	int ping_ms, idle_ms; /* pings of ours, and silence that closes; 0: none */
 	unsigned connections_max;
-	bool plain_upgrade_only; /* refuse any Upgrade value but `websocket` before the library sees it */
+	bool plain_upgrade_only; /* refuse any Upgrade value but just `websocket`, as the proxy in front writes it */
 	const struct wsock_ops *ops;
 	void *u;
 };

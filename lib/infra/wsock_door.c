@@ -18,6 +18,7 @@
 
 /* A stranger whose request head is being read, or who is given time to read a refusal. */
 struct visitor {
+	enum wsock_source source;
 	struct visitor *prev, *next; /* oldest first */
 	int fd;
 	bool is_refused;
@@ -28,6 +29,7 @@ struct visitor {
 };
 
 struct wsock_door {
+	enum wsock_source source;
 	struct wsock_server_conf conf;
 	char *path;
 	int fd;                /* -1: closed */
@@ -35,6 +37,7 @@ struct wsock_door {
 	uint16_t port;
 	struct visitor *oldest, *newest;
 	size_t n_visitors;
+	struct visitor *gone;  /* an event of this turn may still name them */
 };
 
 static void visitor_forget(struct wsock_loop *l, struct visitor *v)
@@ -51,7 +54,20 @@ static void visitor_forget(struct wsock_loop *l, struct visitor *v)
 	d->n_visitors--;
 	if (v->fd >= 0)
 		(void) close(v->fd);
-	free(v);
+	v->fd = -1;
+	v->next = d->gone;
+	d->gone = v;
+}
+
+void wsock_door_bury(struct wsock_loop *l)
+{
+	struct visitor *next, *v = l->door ? l->door->gone : NULL;
+	for (; v; v = next) {
+		next = v->next;
+		free(v);
+	}
+	if (l->door)
+		l->door->gone = NULL;
 }
 
 struct problem {
@@ -129,44 +145,13 @@ static unsigned admit(struct wsock_loop *l, const struct visitor *v, const char 
 	return conf->ops->on_handshake ? conf->ops->on_handshake(target, origin, v->ip, conf->u) : 0;
 }
 
-/* Hands the socket to the library with a head of our own words; only the key, judged, is the stranger's. */
+/* The socket leaves the door with what was judged; head and address live until the visitor is buried. */
 static void hand_over(struct wsock_loop *l, struct visitor *v, const struct wsock_head *head, char *target)
 {
-	const struct wsock_server_conf *conf = &l->door->conf;
-	char plain[256];
-	int n = snprintf(plain, sizeof plain,
-			"GET / HTTP/1.1\r\nHost: tap\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %.*s\r\n\r\n",
-			(int) head->key_n, head->key);
-	CHECK(n > 0 && (size_t) n < sizeof plain);
-	struct wsock_conn *c = wsock_conn_new(l, conf->ops, conf->u, conf->message_max);
-	if (!c) {
-		free(target);
-		visitor_forget(l, v);
-		return;
-	}
-	l->n_server++;
-	c->target = target;
-	c->ping_ms = conf->ping_ms;
-	c->idle_ms = conf->idle_ms;
-	c->deadline_ms = clk_mono_ms() + WSOCK_HEAD_MS;
-	memcpy(c->peer, v->ip, sizeof c->peer);
 	int fd = v->fd;
 	v->fd = -1;
 	visitor_forget(l, v);
-	(void) epoll_ctl(l->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
-	l->adopting = c;
-	struct lws *wsi = lws_adopt_socket_vhost_readbuf(l->server_vhost, fd, plain, (size_t) n);
-	bool still_there = l->adopting == c;
-	l->adopting = NULL;
-	if (!still_there)
-		return; /* opened and closed again meanwhile */
-	if (!wsi) {
-		wsock_conn_free(c);
-		return;
-	}
-	c->wsi = wsi;
-	lws_set_opaque_user_data(wsi, c);
+	wsock_server_adopt(l, fd, head, target, v->ip, &l->door->conf);
 }
 
 static void on_head(struct wsock_loop *l, struct visitor *v, size_t head_n)
@@ -201,8 +186,11 @@ static void drain(struct wsock_loop *l, struct visitor *v)
 		visitor_forget(l, v);
 }
 
-static void on_readable(struct wsock_loop *l, struct visitor *v)
+void wsock_door_heard(struct wsock_loop *l, void *visitor)
 {
+	struct visitor *v = visitor;
+	if (v->fd < 0)
+		return;
 	if (v->is_refused) {
 		drain(l, v);
 		return;
@@ -248,7 +236,7 @@ static void welcome(struct wsock_loop *l, int fd, const struct sockaddr_storage 
 		(void) close(fd);
 		return;
 	}
-	*v = (struct visitor){ .fd = fd, .prev = d->newest, .deadline_ms = clk_mono_ms() + WSOCK_HEAD_MS };
+	*v = (struct visitor){ .source = WSOCK_VISITOR, .fd = fd, .prev = d->newest, .deadline_ms = clk_mono_ms() + WSOCK_HEAD_MS };
 	name_peer(v->ip, from);
 	if (d->newest)
 		d->newest->next = v;
@@ -268,9 +256,9 @@ static void listen_pause(struct wsock_loop *l, bool pause)
 		l->door->is_paused = pause;
 }
 
-static void accept_all(struct wsock_loop *l)
+void wsock_door_accept(struct wsock_loop *l)
 {
-	for (int i = 0; i < WSOCK_ACCEPTS_A_TURN; i++) {
+	for (int i = 0; i < WSOCK_ACCEPTS_A_TURN && l->door->fd >= 0; i++) {
 		struct sockaddr_storage from = { 0 };
 		socklen_t len = sizeof from;
 		int fd = accept4(l->door->fd, (struct sockaddr *) &from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -282,25 +270,6 @@ static void accept_all(struct wsock_loop *l)
 			listen_pause(l, true); /* readable without end, and nothing to be done about it now */
 		if (errno != EINTR && errno != ECONNABORTED)
 			return;
-	}
-}
-
-/* One event a call of epoll_wait: what is done for one may free the other's visitor. */
-void wsock_door_turn(struct wsock_loop *l)
-{
-	enum { EVENTS_A_TURN = 1024 };
-	for (int i = 0; i < EVENTS_A_TURN; i++) {
-		struct epoll_event ev;
-		if (epoll_wait(l->epoll_fd, &ev, 1, 0) <= 0)
-			return;
-		if (ev.data.ptr == &l->wake_fd || ev.data.ptr == &l->timer_fd) {
-			uint64_t n;
-			ssize_t got = read(*(const int *) ev.data.ptr, &n, sizeof n);
-			(void) got; /* awake is all that was asked */
-		} else if (ev.data.ptr == l->door)
-			accept_all(l);
-		else
-			on_readable(l, ev.data.ptr);
 	}
 }
 
@@ -367,6 +336,7 @@ int wsock_listen(struct wsock_loop *l, const struct wsock_server_conf *conf)
 		free(d);
 		return -ENOMEM;
 	}
+	d->source = WSOCK_DOOR;
 	d->conf = *conf;
 	d->conf.path = d->path;
 	d->fd = conf->listen_fd > 0 ? conf->listen_fd : bind_to(conf);
@@ -408,6 +378,7 @@ void wsock_door_free(struct wsock_loop *l)
 	if (!l->door)
 		return;
 	wsock_stop_listening(l);
+	wsock_door_bury(l);
 	free(l->door->path);
 	free(l->door);
 	l->door = NULL;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "check.h"
@@ -13,8 +14,7 @@
 
 enum { TOKEN_BYTES = 32, NONCE_TEXT_BYTES = 16, NUMBER_SIZE = 24 };
 
-/* What a wallet shows to its owner; one line, as EIP-4361 wants it. */
-static const char statement[] = "Sign in to BTC Tap Trading. This costs nothing and moves no money.";
+enum { SECONDS_PER_HOUR = 3600, USD_SIZE = 32, CHALLENGE_SIZE = 2 * (WALLET_TEXT_SIZE + NUMBER_SIZE) };
 
 /* Spends the challenge and makes the session. KEYS challenge, session [, session key, its sessions];
  * ARGV wallet, token, expires_ms, key. A key's sessions stand in a sorted set by their end: it dies with the last. */
@@ -54,30 +54,7 @@ static struct bus_script logout_script = { .lua =
 	"redis.call('PUBLISH', ARGV[3], ARGV[4])\n"
 	"return 'ok'\n" };
 
-/* KEYS session key of the signer, rate limit, nonce; ARGV 1 when the signer is the wallet, wallet, step (us a bet), burst,
- * 1 to spend, tag. The bucket is kept as the moment at which it will be full again (GCRA), so that it is one number. */
-static struct bus_script door_script = { .lua =
-	"if ARGV[1] ~= '1' and redis.call('GET', KEYS[1]) ~= ARGV[2] then return {1, 0} end\n"
-	"local t = redis.call('TIME')\n"
-	"local now = t[1] * 1000000 + t[2]\n"
-	"local step = tonumber(ARGV[3])\n"
-	"local room = step * tonumber(ARGV[4])\n"
-	"local full = tonumber(redis.call('GET', KEYS[2]) or now)\n"
-	"if full < now then full = now elseif full > now + room then full = now + room end\n"
-	"full = full + step\n"
-	"if full > now + room then return {2, math.ceil((full - now - room) / 1000000)} end\n"
-	"redis.call('SET', KEYS[2], string.format('%.0f', full), 'PX', math.ceil((full - now) / 1000) + 1)\n"
-	"local seen\n"
-	"if ARGV[5] == '1' then\n"
-	"  seen = redis.call('SET', KEYS[3], ARGV[6], 'NX', 'EX', 90, 'GET')\n"
-	"else\n"
-	"  seen = redis.call('GET', KEYS[3])\n"
-	"end\n"
-	"if not seen then return {0, 0} end\n"
-	"if seen == ARGV[6] then return {4, 0} end\n"
-	"return {3, 0}\n" };
-
-/* `challenge:{SHA-256 of its text}` -> "wallet key" or "wallet". */
+/* `challenge:{SHA-256 of its text}` -> "wallet key column open", the key's caps in micro-USD, or "wallet". */
 static char *key_challenge(char out[KEY_MAX], const char *text, size_t n)
 {
 	char hex[2 * HASH_SIZE + 1];
@@ -107,9 +84,49 @@ struct hash auth_token_hash(const char *token)
 	return sha256_of(token, strlen(token));
 }
 
+static const char *usd(char out[USD_SIZE], struct money m)
+{
+	long long whole = m.micros / MICROS_PER_USD, rest = m.micros % MICROS_PER_USD;
+	if (rest == 0)
+		(void) snprintf(out, USD_SIZE, "%lld", whole);
+	else
+		(void) snprintf(out, USD_SIZE, "%lld.%06lld", whole, rest);
+	return out;
+}
+
+/* What a wallet shows to its owner; one line of the characters that EIP-4361 allows. */
+static void statement(struct buf *out, const struct key_caps *caps)
+{
+	char column[USD_SIZE], open[USD_SIZE];
+	if (caps)
+		buf_printf(out, "Sign in to BTC Tap Trading, and let the session key named below place bets for you for %d hours or until"
+				" you sign out, while your stakes in a column stay within %s USD and your open stakes within %s USD."
+				" It cannot withdraw. Signing costs nothing and moves no money.",
+				AUTH_SESSION_S / SECONDS_PER_HOUR, usd(column, caps->column), usd(open, caps->open));
+	else
+		buf_printf(out, "Sign in to BTC Tap Trading. This costs nothing and moves no money.");
+}
+
+/* The same for programs; amounts in micro-USD. */
+static void key_resources(struct buf *out, const struct wallet *key, const struct key_caps *caps)
+{
+	char who[WALLET_TEXT_SIZE];
+	wallet_format(who, key);
+	buf_printf(out, "\nResources:\n- urn:tap-trading:session-key:%s", who);
+	buf_printf(out, "\n- urn:tap-trading:session-key:player-column:%lld", (long long) caps->column.micros);
+	buf_printf(out, "\n- urn:tap-trading:session-key:player-open:%lld", (long long) caps->open.micros);
+	buf_printf(out, "\n- urn:tap-trading:session-key:seconds:%d", (int) AUTH_SESSION_S);
+	buf_printf(out, "\n- urn:tap-trading:session-key:withdrawals:none");
+}
+
+struct key_caps auth_key_caps(const struct settings *s)
+{
+	return (struct key_caps){ money_of(s->cap_player_column), money_of(s->cap_player_open) };
+}
+
 /* The text of EIP-4361, by its ABNF. */
 static void challenge_text(struct buf *out, const struct settings *s, const struct wallet *wallet, const struct wallet *key,
-		int64_t now_ms, int64_t expires_ms)
+		const struct key_caps *caps, int64_t now_ms, int64_t expires_ms)
 {
 	uint8_t nonce[NONCE_TEXT_BYTES];
 	char nonce_hex[2 * NONCE_TEXT_BYTES + 1], who[WALLET_TEXT_SIZE], issued[CLK_RFC3339_SIZE], ends[CLK_RFC3339_SIZE];
@@ -118,31 +135,33 @@ static void challenge_text(struct buf *out, const struct settings *s, const stru
 	wallet_format(who, wallet);
 	clk_rfc3339(issued, now_ms);
 	clk_rfc3339(ends, expires_ms);
-	buf_printf(out, "%s wants you to sign in with your Ethereum account:\n%s\n\n%s\n\n", settings_domain(s), who, statement);
-	buf_printf(out, "URI: %s\nVersion: 1\nChain ID: %lld\nNonce: %s\nIssued At: %s\nExpiration Time: %s",
+	buf_printf(out, "%s wants you to sign in with your Ethereum account:\n%s\n\n", settings_domain(s), who);
+	statement(out, key ? caps : NULL);
+	buf_printf(out, "\n\nURI: %s\nVersion: 1\nChain ID: %lld\nNonce: %s\nIssued At: %s\nExpiration Time: %s",
 			s->public_origin.v, (long long) s->chain_id, nonce_hex, issued, ends);
-	if (key) {
-		char key_text[WALLET_TEXT_SIZE];
-		wallet_format(key_text, key);
-		buf_printf(out, "\nResources:\n- urn:tap-trading:session-key:%s", key_text);
-	}
+	if (key)
+		key_resources(out, key, caps);
 }
 
 int auth_challenge(struct bus *bus, const struct settings *s, const struct wallet *wallet, const struct wallet *key,
 		int64_t now_ms, struct buf *text, int64_t *ret_expires_ms)
 {
 	int64_t expires_ms = now_ms + (int64_t) AUTH_CHALLENGE_S * 1000;
-	char at[KEY_MAX], value[2 * WALLET_TEXT_SIZE + 1], key_text[WALLET_TEXT_SIZE] = "", who[WALLET_TEXT_SIZE];
+	char at[KEY_MAX], value[CHALLENGE_SIZE], key_text[WALLET_TEXT_SIZE], who[WALLET_TEXT_SIZE];
+	const struct key_caps caps = auth_key_caps(s);
 	const struct bus_reply *reply;
 
 	buf_clear(text);
-	challenge_text(text, s, wallet, key, now_ms, expires_ms);
+	challenge_text(text, s, wallet, key, &caps, now_ms, expires_ms);
 	if (text->failed)
 		return err_say(-ENOMEM, "no room for a challenge");
 	wallet_format(who, wallet);
-	if (key)
+	(void) snprintf(value, sizeof value, "%s", who);
+	if (key) {
 		wallet_format(key_text, key);
-	(void) snprintf(value, sizeof value, "%s%s%s", who, key ? " " : "", key_text);
+		(void) snprintf(value, sizeof value, "%s %s %lld %lld", who, key_text, (long long) caps.column.micros,
+				(long long) caps.open.micros);
+	}
 	int r = bus_command(bus, &reply, "SET %s %s EX %d", key_challenge(at, text->p, text->n), value, (int) AUTH_CHALLENGE_S);
 	if (r < 0)
 		return err_trace(r);
@@ -152,16 +171,26 @@ int auth_challenge(struct bus *bus, const struct settings *s, const struct walle
 	return 0;
 }
 
-/* "wallet" or "wallet key". */
+static bool read_cap(struct money *ret, const char **at, char after)
+{
+	char *end;
+	*ret = money_of(strtoll(*at, &end, 10));
+	bool whole = end != *at && *end == after && ret->micros >= 0;
+	*at = end + 1;
+	return whole;
+}
+
 static bool read_challenge(struct auth_session *ret, const char *value, size_t n)
 {
-	size_t one = WALLET_TEXT_SIZE - 1;
-	if (n != one && n != 2 * one + 1)
-		return false;
-	if (!wallet_parse(&ret->wallet, value, one))
+	const size_t one = WALLET_TEXT_SIZE - 1;
+	if (n < one || !wallet_parse(&ret->wallet, value, one))
 		return false;
 	ret->has_key = n > one;
-	return !ret->has_key || wallet_parse(&ret->key, value + one + 1, one);
+	if (!ret->has_key)
+		return true;
+	const char *caps = value + 2 * one + 2;
+	return n > 2 * one + 2 && wallet_parse(&ret->key, value + one + 1, one) && read_cap(&ret->caps.column, &caps, ' ') &&
+		read_cap(&ret->caps.open, &caps, '\0');
 }
 
 static bool signed_by(const struct wallet *who, const struct sig *sig, const char *text, size_t n)
@@ -305,29 +334,4 @@ int auth_logout(struct bus *bus, const struct auth_session *session)
 	if (bus_kind(reply) == BUS_ERROR)
 		return err_say(-EIO, "session not ended: %s", bus_text(reply, NULL));
 	return strcmp(bus_text(reply, NULL), "ok") == 0 ? 0 : AUTH_E_UNKNOWN;
-}
-
-int auth_door_add(struct bus *bus, const struct settings *s, const struct auth_door *door)
-{
-	char keys[3][KEY_MAX], who[WALLET_TEXT_SIZE], step[NUMBER_SIZE], burst[NUMBER_SIZE], tag[NONCE_SIZE * 2 + 1];
-	int64_t step_us = (int64_t) 60000000 / s->bet_rate_per_minute;
-
-	wallet_format(who, &door->wallet);
-	hex_encode(tag, door->tag.b, NONCE_SIZE);
-	(void) snprintf(step, sizeof step, "%lld", (long long) step_us);
-	(void) snprintf(burst, sizeof burst, "%lld", (long long) s->bet_burst);
-	struct bus_arg key_args[] = { bus_arg_of(key_session_key(keys[0], &door->signer)),
-		bus_arg_of((door->withdrawal ? key_withdraw_limit : key_rate_limit)(keys[1], &door->wallet)),
-		bus_arg_of(key_nonce(keys[2], door->nonce)) };
-	struct bus_arg args[] = { bus_arg_of(wallet_eq(&door->wallet, &door->signer) ? "1" : "0"), bus_arg_of(who), bus_arg_of(step),
-		bus_arg_of(burst), bus_arg_of(door->spend ? "1" : "0"), bus_arg_of(tag) };
-	return bus_add_script(bus, &door_script, key_args, ARRAY_LEN(key_args), args, ARRAY_LEN(args));
-}
-
-enum auth_verdict auth_door_verdict(const struct bus_reply *reply, int *ret_retry_after_s)
-{
-	CHECK(bus_kind(reply) == BUS_ARRAY && bus_count(reply) == 2);
-	int64_t retry_s = bus_int(bus_at(reply, 1));
-	*ret_retry_after_s = retry_s > 0 ? (int) retry_s : 1;
-	return (enum auth_verdict) bus_int(bus_at(reply, 0));
 }

@@ -50,7 +50,7 @@ struct hash book_page_hash(const struct book_page *p)
 int book_read_bet(struct stmt *st, struct stored_bet *ret)
 {
 	size_t n;
-	for (int i = 0; i < 12; i++)
+	for (int i = 0; i < 13; i++)
 		if (stmt_col_type(st, i) != (i == 8 ? STMT_BLOB : STMT_INT))
 			return 1;
 	int64_t rate = stmt_col_int(st, 4), rate_min = stmt_col_int(st, 5), state = stmt_col_int(st, 9);
@@ -61,13 +61,14 @@ int book_read_bet(struct stmt *st, struct stored_bet *ret)
 	*ret = (struct stored_bet){
 		.bet = { .user = stmt_col_int(st, 2), .cell = { .t0_s = stmt_col_int(st, 0), .low_cents = stmt_col_int(st, 1) },
 			.stake = money_of(stmt_col_int(st, 3)), .rate = { (int32_t) rate }, .rate_min = { (int32_t) rate_min },
-			.placed_ms = stmt_col_int(st, 6), .signed_s = stmt_col_int(st, 7), .state = (enum bet_state) state },
+			.placed_ms = stmt_col_int(st, 6), .signed_s = stmt_col_int(st, 7), .state = (enum bet_state) state,
+			.signer = stmt_col_int(st, 12) },
 		.bet_row = stmt_col_int(st, 10), .pay_row = stmt_col_int(st, 11),
 	};
 	struct bet *b = &ret->bet;
 	memcpy(b->nonce, nonce, NONCE_SIZE);
 	if (b->state != BET_CONFIRMED)
-		b->resolved_ms = stmt_col_int(st, 12);
+		b->resolved_ms = stmt_col_int(st, 13);
 	if (b->state == BET_VOID)
 		b->payout = b->stake;
 	return b->state != BET_WON || rate_payout(&b->payout, b->stake, b->rate) ? 0 : 1;
@@ -155,7 +156,7 @@ int book_may_put(struct store *db, int64_t user, const struct cell *cell)
 int book_insert_bet(struct store *db, const struct bet *b, int64_t bet_row)
 {
 	struct stmt *st = store_stmt(db, "INSERT INTO bets(t0, low, user, stake, rate, rate_min, placed_at, signed_at, nonce,"
-			" status, bet_row, pay_row) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 1, ?10, 0)");
+			" status, bet_row, pay_row, signer) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 1, ?10, 0, ?11)");
 	CHECK(b->state == BET_CONFIRMED);
 	stmt_int(st, 1, b->cell.t0_s);
 	stmt_int(st, 2, b->cell.low_cents);
@@ -167,6 +168,7 @@ int book_insert_bet(struct store *db, const struct bet *b, int64_t bet_row)
 	stmt_int(st, 8, b->signed_s);
 	stmt_blob(st, 9, b->nonce, NONCE_SIZE);
 	stmt_int(st, 10, bet_row);
+	stmt_int(st, 11, b->signer);
 	return stmt_run(st);
 }
 

@@ -22,6 +22,7 @@ static const char *const codes[] = {
 	[INTAKE_COLUMN_CLOSED] = "column_closed",
 	[INTAKE_QUOTE_CHANGED] = "quote_changed",
 	[INTAKE_BET_EXISTS] = "bet_exists",
+	[INTAKE_FORBIDDEN] = "forbidden",
 	[INTAKE_LIMIT_REACHED] = "limit_reached",
 	[INTAKE_CELL_CLOSED] = "cell_closed",
 	[INTAKE_SUSPENDED] = "account_suspended",
@@ -65,13 +66,14 @@ void tap_list_take(struct tap_list *to, struct tap_list *from, int64_t max)
 
 static int open_parts(struct intake *in)
 {
-	int r = cond_init(&in->door_wake);
-	if (r == 0)
-		r = cond_init(&in->writer_wake);
+	int r = cond_init(&in->wake);
 	if (r == 0)
 		r = cond_init(&in->announcer.wake);
 	if (r == 0)
 		r = bus_open(&in->door_bus, &in->bus_conf);
+	if (r == 0)
+		r = auth_door_open(&in->door, &(struct auth_door_conf){ .bucket_key = key_rate_limit,
+				.rate_per_minute = in->s->bet_rate_per_minute, .burst = in->s->bet_burst });
 	if (r == 0)
 		r = intake_writer_open(in);
 	if (r == 0)
@@ -87,10 +89,8 @@ static int start_threads(struct intake *in)
 	} const all[] = {
 		{ &in->announcer_thread, intake_announcer_run },
 		{ &in->writer_thread, intake_writer_run },
-		{ &in->door_thread, intake_door_run },
 	};
 	int64_t mono_ms = clk_mono_ms();
-	atomic_store(&in->door_ms, mono_ms);
 	atomic_store(&in->writer_ms, mono_ms);
 	atomic_store(&in->announcer_ms, mono_ms);
 	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
@@ -113,12 +113,10 @@ int intake_start(struct intake **ret, const struct settings *s, const struct bus
 	in->market = *market;
 	in->rules = settings_grid(s);
 	rnd_bytes(in->boot, sizeof in->boot);
-	tap_list_init(&in->at_door);
-	tap_list_init(&in->at_writer);
+	tap_list_init(&in->waiting);
 	in->jobs_tail = &in->jobs;
 	(void) pthread_mutex_init(&in->lock, NULL);
 	(void) pthread_mutex_init(&in->announcer.lock, NULL);
-	(void) pthread_mutex_init(&in->signers_lock, NULL);
 	int r = open_parts(in);
 	if (r == 0)
 		r = start_threads(in);
@@ -130,11 +128,9 @@ int intake_start(struct intake **ret, const struct settings *s, const struct bus
 	return 0;
 }
 
-/* The writer's queue is the older one. */
 static int64_t oldest_wait_us(const struct intake *in, int64_t now_us)
 {
-	const struct intake_tap *oldest = in->at_writer.head ? in->at_writer.head : in->at_door.head;
-	return oldest ? now_us - oldest->queued_us : 0;
+	return in->waiting.head ? now_us - in->waiting.head->queued_us : 0;
 }
 
 int intake_submit(struct intake *in, struct intake_tap *t)
@@ -146,6 +142,8 @@ int intake_submit(struct intake *in, struct intake_tap *t)
 	t->result = INTAKE_UNAVAILABLE;
 	t->verdict = 0;
 	t->retry_after_s = 0;
+	t->until_ms = 0;
+	t->reached = INTAKE_REACHED_SERVER;
 	t->rate = (struct rate){ 0 };
 	(void) pthread_mutex_lock(&in->lock);
 	if (in->stopping || atomic_load(&in->failed) || atomic_load(&in->inside) >= in->s->queue_max ||
@@ -154,8 +152,8 @@ int intake_submit(struct intake *in, struct intake_tap *t)
 	} else {
 		(void) atomic_fetch_add(&in->inside, 1);
 		in->taps++;
-		tap_list_push(&in->at_door, t);
-		(void) pthread_cond_signal(&in->door_wake);
+		tap_list_push(&in->waiting, t);
+		(void) pthread_cond_signal(&in->wake);
 	}
 	(void) pthread_mutex_unlock(&in->lock);
 	return r;
@@ -172,7 +170,7 @@ int intake_submit_job(struct intake *in, struct intake_job *j)
 		*in->jobs_tail = j;
 		in->jobs_tail = &j->next;
 		in->jobs_n++;
-		(void) pthread_cond_signal(&in->writer_wake);
+		(void) pthread_cond_signal(&in->wake);
 	}
 	(void) pthread_mutex_unlock(&in->lock);
 	return r;
@@ -192,12 +190,8 @@ void intake_drain(struct intake *in)
 {
 	(void) pthread_mutex_lock(&in->lock);
 	in->stopping = true;
-	in->door_gone = in->threads < 3;
-	(void) pthread_cond_signal(&in->door_wake);
-	(void) pthread_cond_signal(&in->writer_wake);
+	(void) pthread_cond_signal(&in->wake);
 	(void) pthread_mutex_unlock(&in->lock);
-	if (in->threads > 2)
-		(void) pthread_join(in->door_thread, NULL);
 	if (in->threads > 1)
 		(void) pthread_join(in->writer_thread, NULL);
 	(void) pthread_mutex_lock(&in->announcer.lock);
@@ -216,13 +210,12 @@ struct intake *intake_stop(struct intake *in)
 	intake_drain(in);
 	announcer_close(in);
 	intake_writer_close(in);
+	in->door = auth_door_close(in->door);
 	in->door_bus = bus_close(in->door_bus);
-	(void) pthread_cond_destroy(&in->door_wake);
-	(void) pthread_cond_destroy(&in->writer_wake);
+	(void) pthread_cond_destroy(&in->wake);
 	(void) pthread_cond_destroy(&in->announcer.wake);
 	(void) pthread_mutex_destroy(&in->lock);
 	(void) pthread_mutex_destroy(&in->announcer.lock);
-	(void) pthread_mutex_destroy(&in->signers_lock);
 	free(in);
 	return NULL;
 }
@@ -234,7 +227,7 @@ bool intake_failed(const struct intake *in)
 
 bool intake_alive(const struct intake *in, int64_t mono_ms)
 {
-	return mono_ms - atomic_load(&in->door_ms) < ALIVE_MS && mono_ms - atomic_load(&in->writer_ms) < ALIVE_MS &&
+	return mono_ms - atomic_load(&in->writer_ms) < ALIVE_MS &&
 		mono_ms - atomic_load(&in->announcer_ms) < ALIVE_MS;
 }
 

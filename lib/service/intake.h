@@ -21,6 +21,7 @@
 #include "bus.h"
 #include "grid.h"
 #include "ledger.h"
+#include "limits.h"
 #include "settings.h"
 #include "tap.h"
 #include "week.h"
@@ -36,7 +37,8 @@ enum intake_result {
 	INTAKE_COLUMN_CLOSED,
 	INTAKE_QUOTE_CHANGED,   /* rate: the newest */
 	INTAKE_BET_EXISTS,      /* bet: the one that is there */
-	INTAKE_LIMIT_REACHED,
+	INTAKE_FORBIDDEN,       /* a cool-off or a self-exclusion: until_ms */
+	INTAKE_LIMIT_REACHED,   /* reached: whose */
 	INTAKE_CELL_CLOSED,
 	INTAKE_SUSPENDED,
 	INTAKE_NO_FUNDS,
@@ -45,6 +47,11 @@ enum intake_result {
 	INTAKE_UNKNOWN          /* it cannot be told whether it was done */
 };
 const char *intake_code(enum intake_result r); /* the contract's code; "" for the two that are no refusal */
+
+enum intake_reached {
+	INTAKE_REACHED_SERVER = 0, /* 1 .. LIMIT_CAPS_END - 1: the player's own, by enum limit */
+	INTAKE_REACHED_KEY = LIMIT_CAPS_END
+};
 
 struct intake_tap {
 	/* the caller's */
@@ -58,6 +65,8 @@ struct intake_tap {
 	struct money balance;       /* as of the first answer, for a replay too */
 	struct rate rate;
 	int retry_after_s;
+	int64_t until_ms;
+	enum intake_reached reached;
 	/* intake's own */
 	struct intake_tap *next;
 	int64_t queued_us;

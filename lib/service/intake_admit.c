@@ -25,6 +25,7 @@ static bool spends_nonce(enum intake_result r)
 	case INTAKE_COLUMN_CLOSED:
 	case INTAKE_QUOTE_CHANGED:
 	case INTAKE_BET_EXISTS:
+	case INTAKE_FORBIDDEN:
 	case INTAKE_LIMIT_REACHED:
 	case INTAKE_CELL_CLOSED:
 	case INTAKE_SUSPENDED:
@@ -134,8 +135,8 @@ struct known {
 	struct bet bet;
 };
 
-/* What the moment decides, in the contract's order. A wallet that never signed in has no account. */
-static enum intake_result judge(const struct intake *in, struct intake_tap *t, const struct known *k)
+/* Where, at which price, and is it the first: before anybody's limits. */
+static enum intake_result judge_place(const struct intake *in, struct intake_tap *t, const struct known *k)
 {
 	enum intake_result r = place_and_price(in, t);
 	if (r != INTAKE_CONFIRMED)
@@ -146,6 +147,12 @@ static enum intake_result judge(const struct intake *in, struct intake_tap *t, c
 		t->bet = k->bet;
 		return INTAKE_BET_EXISTS;
 	}
+	return INTAKE_CONFIRMED;
+}
+
+/* A wallet that never signed in has no account. */
+static enum intake_result judge_caps(const struct intake *in, const struct intake_tap *t, const struct known *k)
+{
 	if (!exposure_player_fits(in->exposure, &t->bet, k->has_account ? k->account.open_stake : money_of(0)))
 		return INTAKE_LIMIT_REACHED;
 	if (t->bet.rate.e4 == 0 || !exposure_house_fits(in->exposure, &t->bet))
@@ -153,6 +160,16 @@ static enum intake_result judge(const struct intake *in, struct intake_tap *t, c
 	if (!k->has_account)
 		return INTAKE_NO_FUNDS;
 	return INTAKE_CONFIRMED;
+}
+
+/* What the moment decides, in the contract's order. */
+static int judge(struct intake *in, struct store *db, struct intake_tap *t, struct known *k)
+{
+	t->result = judge_place(in, t, k);
+	int r = t->result == INTAKE_CONFIRMED && k->has_account ? own_check(in, db, t, &k->account) : 0;
+	if (r == 0 && t->result == INTAKE_CONFIRMED)
+		t->result = judge_caps(in, t, k);
+	return r;
 }
 
 /* The three statements. */
@@ -189,7 +206,7 @@ static int place(struct intake *in, struct store *db, struct intake_tap *t, stru
 }
 
 /* After the nonce: place, price, limits, funds, rows. */
-static int decide(struct intake *in, struct store *db, struct intake_tap *t, const struct known *k, struct account *after)
+static int decide(struct intake *in, struct store *db, struct intake_tap *t, struct known *k, struct account *after)
 {
 	if (atomic_load(&in->disk_tight)) {
 		t->result = INTAKE_UNAVAILABLE;
@@ -203,8 +220,9 @@ static int decide(struct intake *in, struct store *db, struct intake_tap *t, con
 		t->result = INTAKE_OVERLOADED;
 		return 0;
 	}
-	t->result = judge(in, t, k);
-	int r = t->result == INTAKE_CONFIRMED ? place(in, db, t, after) : 0;
+	int r = judge(in, db, t, k);
+	if (r == 0 && t->result == INTAKE_CONFIRMED)
+		r = place(in, db, t, after);
 	if (r < 0 || !spends_nonce(t->result))
 		nonces_remove(in->decided, t->tap.nonce);
 	return r;
@@ -258,6 +276,15 @@ static int look_up(struct intake *in, struct store *db, const struct tap *t, str
 	return r < 0 ? err_trace(r) : 0;
 }
 
+/* Redis does not know the signer (any more). The book knows which key signed the first; a key's rows stand where its bet does, but
+ * one that signed lately stands in the current file too. */
+static int signed_first(struct store *db, const struct intake_tap *t, const struct bet *first, bool *ret)
+{
+	int r = session_keys_is(db, first->signer, first->user, &t->signer);
+	*ret = r == 0;
+	return r < 0 ? err_trace(r) : 0;
+}
+
 int intake_admit(struct intake *in, struct store *db, struct intake_tap *t, struct account *after)
 {
 	struct known k;
@@ -267,9 +294,14 @@ int intake_admit(struct intake *in, struct store *db, struct intake_tap *t, stru
 	if (r < 0)
 		return r;
 	t->bet.user = k.has_account ? k.account.user : 0;
-	if (k.has_bet && bet_same_request(&k.bet, &t->bet))
+	bool same = k.has_bet && bet_same_request(&k.bet, &t->bet);
+	if (same && t->verdict == AUTH_NOT_SIGNER)
+		r = signed_first(db, t, &k.bet, &same);
+	if (r < 0)
+		return r;
+	if (same)
 		return replay(in, t, &k.bet, &k.account);
-	if (t->verdict == AUTH_NOT_SIGNER) { /* it was one once, of a bet that is not there */
+	if (t->verdict == AUTH_NOT_SIGNER) { /* it was one once, of a bet that is not there; or never */
 		t->result = INTAKE_NOT_SIGNER;
 		return 0;
 	}

@@ -1,6 +1,7 @@
 /* intake_impl.h - what the files of intake share; nobody else includes it.
  * intake.c starts, stops, queues; intake_door.c is the trip to Redis; intake_writer.c the transactions; intake_admit.c decides
- * one tap; intake_announce.c speaks after the commit; intake_nonces.c remembers what was decided. */
+ * one tap, intake_own.c by what the player and his key set; intake_announce.c speaks after the commit; intake_nonces.c remembers
+ * what was decided. */
 #ifndef TAP_INTAKE_IMPL_H
 #define TAP_INTAKE_IMPL_H
 
@@ -8,13 +9,14 @@
 #include <stdatomic.h>
 
 #include "auth.h"
+#include "auth_door.h"
 #include "book.h"
 #include "exposure.h"
 #include "intake.h"
 #include "msg.h"
+#include "session_keys.h"
 
 enum {
-	DOOR_BATCH_MAX = 256,        /* taps in one trip to Redis */
 	JOBS_MAX = 4096,             /* jobs that may wait */
 	JOBS_PER_TURN = 64,
 	WAIT_MAX_US = 100000,        /* the oldest tap may wait as long before the door refuses further ones */
@@ -41,6 +43,12 @@ bool nonces_has(const struct nonces *n, const uint8_t v[NONCE_SIZE]);
 MUST_CHECK int nonces_add(struct nonces *n, const uint8_t v[NONCE_SIZE]); /* -ENOMEM, -ENOBUFS at the bound */
 void nonces_remove(struct nonces *n, const uint8_t v[NONCE_SIZE]);
 
+/* What was read of players' own limits and of session keys. The writer's. */
+struct own;
+MUST_CHECK int own_new(struct own **ret);
+struct own *own_free(struct own *o);
+void own_forget(struct own *o); /* after a rollback: what was read then may never be */
+
 struct tap_list {
 	struct intake_tap *head, **tail;
 	int64_t n;
@@ -64,6 +72,7 @@ struct announcer {
 	uint64_t announced, dropped;
 	bool stopping;
 	struct bus *bus;
+	struct msg_group group;
 	struct week *week; /* read-only: for the balance cache */
 };
 
@@ -81,11 +90,11 @@ struct intake {
 	uint8_t boot[16]; /* this process' own mark on the nonces it spends */
 
 	pthread_mutex_t lock;
-	pthread_cond_t door_wake, writer_wake;
-	struct tap_list at_door, at_writer;
+	pthread_cond_t wake; /* the writer */
+	struct tap_list waiting;
 	struct intake_job *jobs, **jobs_tail;
 	int64_t jobs_n;
-	bool stopping, door_gone;
+	bool stopping;
 	uint64_t taps, batches;
 	int64_t batch_max_seen;
 	_Atomic int64_t inside; /* taps between submit and done */
@@ -94,19 +103,16 @@ struct intake {
 	atomic_bool failed, redis_up;
 	atomic_bool disk_full;  /* a write found no room */
 	atomic_bool disk_tight; /* DISK_TIGHT_PERCENT are used: what is left is for settlement and recovery */
-	_Atomic int64_t door_ms, writer_ms, announcer_ms, last_commit_ms; /* monotonic: when each thread turned last */
+	_Atomic int64_t writer_ms, announcer_ms, last_commit_ms; /* monotonic: when each thread turned last */
 
 	/* the writer's own */
 	struct week *week;
 	struct exposure *exposure;
 	int64_t newest_ms;        /* wall: the latest moment at which a tap was looked at */
 	struct nonces *decided;   /* nonces of taps that got an answer which spends one */
-	/* Which session key signed which bet, as long as a replay may come: Redis forgets keys when it is emptied, and a replay
-	 * is to get its first answer even then. The writer adds, the door looks. */
-	pthread_mutex_t signers_lock;
-	struct nonces *signers;
+	struct own *own;
 	struct nonces *recalled;  /* users whose recent bets were read from the book since the start */
-	int64_t recall_until_ms;  /* monotonic */
+	int64_t recall_until_ms;  /* monotonic; set before the threads start */
 	int64_t housekeeping_ms, meta_ms, over_ms, room_ms;
 	struct batch batch;
 	struct store_stats store; /* a copy for intake_stats, under lock */
@@ -114,8 +120,10 @@ struct intake {
 	struct money open_exposure;
 
 	struct bus *door_bus;
+	struct auth_door *door;
+	struct auth_knock knocks[AUTH_KNOCKS_MAX];
 	struct announcer announcer;
-	pthread_t door_thread, writer_thread, announcer_thread;
+	pthread_t writer_thread, announcer_thread;
 	int threads;
 };
 
@@ -126,10 +134,8 @@ void tap_list_take(struct tap_list *to, struct tap_list *from, int64_t max);
 /* Counts the answer and gives it: the last thing that is done with t. */
 void intake_answer(struct intake *in, struct intake_tap *t, enum intake_result result);
 
-void intake_remember_signer(struct intake *in, const struct intake_tap *t);
-bool intake_knows_signer(struct intake *in, const struct intake_tap *t);
-
-void *intake_door_run(void *in);
+/* Leaves those that may go on to the book; the others were answered. */
+void intake_pass_door(struct intake *in, struct tap_list *l);
 void *intake_writer_run(void *in);
 void *intake_announcer_run(void *in);
 
@@ -139,6 +145,8 @@ void intake_writer_close(struct intake *in);
 
 /* Decides one tap in the open transaction: t->result and the answer's members; *after when it is confirmed. <0: roll back. */
 MUST_CHECK int intake_admit(struct intake *in, struct store *db, struct intake_tap *t, struct account *after);
+/* t->result: CONFIRMED, or FORBIDDEN or LIMIT_REACHED with until_ms or reached; t->bet.signer. <0: roll back. */
+MUST_CHECK int own_check(struct intake *in, struct store *db, struct intake_tap *t, struct account *a);
 /* Takes back what intake_admit keeps in memory for a tap whose transaction is rolled back. */
 void intake_unadmit(struct intake *in, const struct intake_tap *t);
 

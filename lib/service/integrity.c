@@ -6,6 +6,8 @@
 #include "book.h"
 #include "err.h"
 #include "ledger.h"
+#include "limits_book.h"
+#include "session_keys.h"
 
 static int finding(struct integrity *i, const char *where, const char *what)
 {
@@ -18,6 +20,17 @@ static int check_pages(struct store *db, bool full, struct integrity *ret)
 	char text[256];
 	int r = store_check(db, full, text, sizeof text);
 	return r > 0 ? finding(ret, "file", text) : err_trace(r);
+}
+
+static int check_players(struct store *db, struct integrity *ret)
+{
+	struct limits_audit l;
+	struct session_keys_audit k;
+	int r = limits_audit(db, &l);
+	if (r != 0)
+		return r > 0 ? finding(ret, "limits", l.finding) : err_trace(r);
+	r = session_keys_audit(db, &k);
+	return r > 0 ? finding(ret, "session keys", k.finding) : err_trace(r);
 }
 
 static int check_rows(struct store *db, struct integrity *ret)
@@ -37,7 +50,7 @@ static int check_rows(struct store *db, struct integrity *ret)
 	ret->bets = b.bets;
 	ret->open_bets = b.open_bets;
 	ret->columns = b.columns;
-	return 0;
+	return check_players(db, ret);
 }
 
 static bool count_row(void *u, const struct audit_row *row)

@@ -7,6 +7,7 @@
 #include "check.h"
 #include "err.h"
 #include "ledger_impl.h"
+#include "schema.h"
 #include "ulid.h"
 
 static const char *const names[LEDGER_REFS] = {
@@ -49,6 +50,8 @@ void ledger_read_account(struct stmt *st, struct full_account *ret)
 			.open_stake = money_of(stmt_col_int(st, 5)),
 			.suspended = stmt_col_int(st, 6) != 0,
 			.created_ms = stmt_col_int(st, 7),
+			.limits_row = stmt_col_int(st, 10),
+			.keys_row = stmt_col_int(st, 11),
 		},
 		.last_row = stmt_col_int(st, 8),
 		.opened_version = stmt_col_int(st, 9),
@@ -58,28 +61,40 @@ void ledger_read_account(struct stmt *st, struct full_account *ret)
 		memcpy(ret->a.wallet.b, wallet, WALLET_SIZE);
 }
 
-static int read_one(struct stmt *st, struct full_account *ret)
+/* A bet is judged by its account and then posted to it: inside a transaction nobody else writes, so it is read once, and again
+ * when this connection has written anything since. */
+static int read_one(struct store *db, struct stmt *st, struct full_account *ret)
 {
+	struct ledger_tx *tx = ledger_tx(db);
+	if (!tx)
+		return -ENOMEM;
 	int r = stmt_step(st);
 	if (r <= 0)
 		return r < 0 ? err_trace(r) : LEDGER_E_ABSENT;
 	ledger_read_account(st, ret);
 	stmt_reset(st);
+	tx->account = *ret;
+	tx->account_writes = store_writes(db);
 	return 0;
 }
 
 int ledger_load(struct store *db, int64_t user, struct full_account *ret)
 {
+	const struct ledger_tx *tx = ledger_tx(db);
+	if (tx && tx->account.a.user == user && tx->account_writes == store_writes(db)) {
+		*ret = tx->account;
+		return 0;
+	}
 	struct stmt *st = store_stmt(db, "SELECT " ACCOUNT_COLUMNS " FROM users WHERE id = ?1");
 	stmt_int(st, 1, user);
-	return read_one(st, ret);
+	return read_one(db, st, ret);
 }
 
 static int load_by_wallet(struct store *db, const struct wallet *wallet, struct full_account *ret)
 {
 	struct stmt *st = store_stmt(db, "SELECT " ACCOUNT_COLUMNS " FROM users WHERE wallet = ?1");
 	stmt_blob(st, 1, wallet->b, WALLET_SIZE);
-	return read_one(st, ret);
+	return read_one(db, st, ret);
 }
 
 int ledger_account(struct store *db, const struct wallet *wallet, struct account *ret)
@@ -252,7 +267,7 @@ static int compare_posted(struct stmt *st, const struct posting *p)
 static int already_posted(struct store *db, const struct posting *p)
 {
 	int r = compare_posted(store_stmt(db, "SELECT user, amount FROM transaction_ledger WHERE ref_id = ?1 AND ref_type = ?2"
-			" AND ref_type IN ('DEPOSIT', 'WITHDRAWAL', 'WITHDRAWAL_REVERSAL', 'ADJUSTMENT')"), p);
+			" AND (" SCHEMA_EXTERNAL ")"), p);
 	if (r == 0)
 		r = compare_posted(store_stmt(db, "SELECT user, amount FROM external_refs WHERE ref_id = ?1 AND ref_type = ?2"), p);
 	return r;

@@ -46,6 +46,8 @@ struct account {
 	struct money open_stake;
 	bool suspended;
 	int64_t created_ms;
+	int64_t limits_row; /* the newest change of the player's own limits, see limits_book.h; 0: none */
+	int64_t keys_row;   /* the newest session key, see session_keys.h; 0: none */
 };
 
 MUST_CHECK int ledger_account(struct store *db, const struct wallet *wallet, struct account *ret); /* LEDGER_E_ABSENT */

@@ -102,6 +102,7 @@ static void tx_ended(void *u, bool committed)
 	(void) committed;
 	struct ledger_tx *tx = u;
 	tx->begun = tx->always = tx->column_known = false;
+	tx->account.a.user = 0;
 }
 
 struct ledger_tx *ledger_tx(struct store *db)

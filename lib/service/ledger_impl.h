@@ -30,7 +30,8 @@ struct full_account {
 /* LEDGER_E_ABSENT. */
 MUST_CHECK int ledger_load(struct store *db, int64_t user, struct full_account *ret);
 void ledger_read_account(struct stmt *st, struct full_account *ret);
-#define ACCOUNT_COLUMNS "id, wallet, balance, version, open_bets, open_stake, suspended, created_at, last_row, opened_version"
+#define ACCOUNT_COLUMNS "id, wallet, balance, version, open_bets, open_stake, suspended, created_at, last_row, opened_version," \
+		" limits_row, keys_row"
 
 struct raw_row { /* a row as it is stored */
 	int64_t id, user, amount, balance_after;
@@ -52,6 +53,8 @@ struct ledger_tx {
 	bool always;                 /* a chain row is written even when no row was posted (the first of a rolled file) */
 	int64_t chain_id, first_row, next_row;
 	struct sha256 hash;
+	struct full_account account; /* the one that was read last, at account_writes; user 0: none */
+	int64_t account_writes;
 	bool column_known;           /* book's: newest recorded column, read once a transaction */
 	int64_t newest_column;       /* INT64_MIN: none */
 };
@@ -88,7 +91,7 @@ MUST_CHECK int book_load(struct store *db, int64_t user, int64_t t0_s, int64_t l
 MUST_CHECK int book_read_bet(struct stmt *st, struct stored_bet *ret);
 /* A bet is resolved when its column was. */
 #define BET_COLUMNS "t0, low, user, stake, rate, rate_min, placed_at, signed_at, nonce, status, bet_row, pay_row," \
-		" (SELECT c.settled_at FROM columns c WHERE c.t0 = bets.t0)"
+		" signer, (SELECT c.settled_at FROM columns c WHERE c.t0 = bets.t0)"
 
 /* STORE_E_CONSTRAINT when the key is taken. */
 MUST_CHECK int book_insert_bet(struct store *db, const struct bet *b, int64_t bet_row);

@@ -10,6 +10,7 @@
 
 #include "check.h"
 #include "err.h"
+#include "schema.h"
 
 enum {
 	COLUMNS_CARRIED_S = 600,              /* the newest columns, for prev_digest and for "decided already" */
@@ -68,9 +69,11 @@ static int write_user(struct roll *r, const struct kept_user *k, bool fresh)
 {
 	struct stmt *st = fresh ?
 			store_stmt(r->to, "INSERT INTO users(id, wallet, balance, version, open_bets, open_stake, suspended,"
-					" created_at, last_row, opened_version) VALUES (?1, ?9, ?2, ?3, ?4, ?5, ?6, ?8, ?7, ?3)") :
+					" created_at, last_row, opened_version, limits_row, keys_row)"
+					" VALUES (?1, ?11, ?2, ?3, ?4, ?5, ?6, ?10, ?7, ?3, ?8, ?9)") :
 			store_stmt(r->to, "UPDATE users SET balance = ?2, version = ?3, open_bets = ?4, open_stake = ?5,"
-					" suspended = ?6, last_row = ?7, opened_version = ?3 WHERE id = ?1");
+					" suspended = ?6, last_row = ?7, opened_version = ?3, limits_row = ?8, keys_row = ?9"
+					" WHERE id = ?1");
 	const struct account *a = &k->a.a;
 	stmt_int(st, 1, a->user);
 	stmt_int(st, 2, a->balance.micros);
@@ -79,9 +82,11 @@ static int write_user(struct roll *r, const struct kept_user *k, bool fresh)
 	stmt_int(st, 5, a->open_stake.micros);
 	stmt_int(st, 6, a->suspended);
 	stmt_int(st, 7, k->row);
+	stmt_int(st, 8, a->limits_row);
+	stmt_int(st, 9, a->keys_row);
 	if (fresh) {
-		stmt_int(st, 8, a->created_ms);
-		stmt_blob(st, 9, a->wallet.b, WALLET_SIZE);
+		stmt_int(st, 10, a->created_ms);
+		stmt_blob(st, 11, a->wallet.b, WALLET_SIZE);
 	}
 	return ledger_must(stmt_run(st), "account of the new week");
 }
@@ -136,7 +141,8 @@ static int place_opening(struct roll *r, struct kept_user *k)
 static bool user_same(const struct account *a, const struct account *b)
 {
 	return a->balance.micros == b->balance.micros && a->seq == b->seq && a->open_bets == b->open_bets &&
-			a->open_stake.micros == b->open_stake.micros && a->suspended == b->suspended;
+			a->open_stake.micros == b->open_stake.micros && a->suspended == b->suspended &&
+			a->limits_row == b->limits_row && a->keys_row == b->keys_row;
 }
 
 static int bring_user(struct roll *r, const struct full_account *a)
@@ -246,8 +252,7 @@ static int bring_bets(struct roll *r)
 	return err_trace(got);
 }
 
-/* Binds a row's columns as they are. Borrowed until the next step of `from`. */
-static void bind_row(struct stmt *from, struct stmt *to, int columns)
+void roll_bind_row(struct stmt *from, struct stmt *to, int columns)
 {
 	for (int i = 0; i < columns; i++) {
 		size_t n;
@@ -280,7 +285,7 @@ static int bring_settling(struct roll *r)
 	while ((got = stmt_step(st)) == STMT_ROW) {
 		struct stmt *to = store_stmt(r->to, "INSERT INTO settling(t0, after_low, after_user, open_bets)"
 				" VALUES (?1, ?2, ?3, ?4)");
-		bind_row(st, to, 4);
+		roll_bind_row(st, to, 4);
 		got = ledger_must(stmt_run(to), "carried settlement");
 		if (got < 0) {
 			stmt_reset(st);
@@ -303,7 +308,7 @@ static int bring_columns(struct roll *r)
 		struct stmt *to = store_stmt(r->to, "INSERT INTO columns(t0, status, anchor_t, anchor_p, path_low, path_high,"
 				" ticks, path, digest, prev_digest, settled_at, bets)"
 				" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)");
-		bind_row(st, to, 12);
+		roll_bind_row(st, to, 12);
 		if (stmt_col_int(st, 10) >= r->opened_ms)
 			r->opened_ms = stmt_col_int(st, 10) + 1; /* what was settled before the opening is the old file's */
 		got = ledger_must(stmt_run(to), "carried column");
@@ -319,7 +324,7 @@ static int put_ref(struct roll *r, struct stmt *from)
 {
 	struct stmt *to = store_stmt(r->to, "INSERT INTO external_refs(ref_id, ref_type, user, amount, at)"
 			" VALUES (?1, ?2, ?3, ?4, ?5)");
-	bind_row(from, to, 5);
+	roll_bind_row(from, to, 5);
 	return ledger_must(stmt_run(to), "external id");
 }
 
@@ -351,7 +356,7 @@ static int bring_refs(struct roll *r, bool first)
 	if (got < 0)
 		return err_trace(got);
 	st = store_stmt(r->from, "SELECT ref_id, ref_type, user, amount, at, id FROM transaction_ledger WHERE id > ?1"
-			" AND ref_type IN ('DEPOSIT', 'WITHDRAWAL', 'WITHDRAWAL_REVERSAL', 'ADJUSTMENT') ORDER BY id");
+			" AND (" SCHEMA_EXTERNAL ") ORDER BY id");
 	stmt_int(st, 1, r->refs_until);
 	return err_trace(walk_refs(r, st, true));
 }
@@ -375,7 +380,7 @@ static int bring_withdrawals(struct roll *r, bool first)
 	while ((got = stmt_step(st)) == STMT_ROW) {
 		struct stmt *to = store_stmt(r->to, "INSERT INTO withdrawals(id, ref, user, amount, dest, nonce, signed_at, status,"
 				" requested_at, decided_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)");
-		bind_row(st, to, 10);
+		roll_bind_row(st, to, 10);
 		next = stmt_col_int(st, 0) + 1;
 		if (oldest_open == INT64_MAX && stmt_col_int(st, 7) == 1)
 			oldest_open = stmt_col_int(st, 0);
@@ -403,5 +408,9 @@ int roll_bring_all(struct roll *r, bool first)
 		got = bring_refs(r, first);
 	if (got == 0)
 		got = bring_withdrawals(r, first);
+	if (got == 0)
+		got = roll_bring_limits(r);
+	if (got == 0)
+		got = roll_bring_keys(r);
 	return err_trace(got);
 }

@@ -1,4 +1,4 @@
-/* week_roll_impl.h - a week's end under way: what was brought over so far. Private to week_roll.c, week_carry.c. */
+/* week_roll_impl.h - a week's end under way: what was brought over so far. Private to week_roll.c, week_carry*.c. */
 #ifndef TAP_WEEK_ROLL_IMPL_H
 #define TAP_WEEK_ROLL_IMPL_H
 
@@ -27,6 +27,7 @@ struct roll {
 	size_t n_bets;
 	int64_t withdrawals_from; /* the second pass takes those from this id again */
 	int64_t refs_until;      /* ledger row up to which external ids were brought over */
+	int64_t limits_until, keys_until; /* rows up to which they were */
 	char *triggers[TRIGGERS_MAX];
 	size_t n_triggers;
 };
@@ -34,6 +35,10 @@ struct roll {
 /* The new file's rows are for ever once it is a book; until then the second pass must correct them. */
 MUST_CHECK int roll_lift_triggers(struct roll *r);
 MUST_CHECK int roll_set_triggers(struct roll *r);
+/* Binds a row's columns as they are. Borrowed until the next step of `from`. */
+void roll_bind_row(struct stmt *from, struct stmt *to, int columns);
+MUST_CHECK int roll_bring_limits(struct roll *r);
+MUST_CHECK int roll_bring_keys(struct roll *r);
 /* One pass: what `from` holds now, compared with what was brought before. */
 MUST_CHECK int roll_bring_all(struct roll *r, bool first);
 

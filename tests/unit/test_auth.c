@@ -1,4 +1,4 @@
-/* auth: challenges, sessions and session keys, and a bet's door, against a real Redis. */
+/* auth: challenges, sessions and session keys, against a real Redis. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -39,8 +39,6 @@ static int empty(void **state)
 {
 	const struct bus_reply *r;
 	(void) state;
-	settings.bet_burst = 60;
-	settings.bet_rate_per_minute = 300;
 	return bus_command(bus, &r, "FLUSHALL");
 }
 
@@ -84,6 +82,7 @@ static void the_message_is_eip_4361(void **state)
 	struct wallet w = address(alice), k = address(key_one);
 	char want[AUTH_TEXT_MAX], nonce[33] = "";
 	int64_t expires;
+	settings.cap_player_open = 2500500000;
 	assert_int_equal(auth_challenge(bus, &settings, &w, &k, 1771234565123, &text, &expires), 0);
 	const char *at = strstr(text.p, "\nNonce: ");
 	assert_non_null(at);
@@ -92,11 +91,22 @@ static void the_message_is_eip_4361(void **state)
 	(void) snprintf(want, sizeof want,
 			"127.0.0.1:8000 wants you to sign in with your Ethereum account:\n"
 			"0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf\n\n"
-			"Sign in to BTC Tap Trading. This costs nothing and moves no money.\n\n"
+			"Sign in to BTC Tap Trading, and let the session key named below place bets for you for 24 hours or until you sign"
+			" out, while your stakes in a column stay within 1000 USD and your open stakes within 2500.500000 USD. It cannot"
+			" withdraw. Signing costs nothing and moves no money.\n\n"
 			"URI: http://127.0.0.1:8000\nVersion: 1\nChain ID: 1\nNonce: %s\n"
 			"Issued At: 2026-02-16T09:36:05.123Z\nExpiration Time: 2026-02-16T09:41:05.123Z\n"
-			"Resources:\n- urn:tap-trading:session-key:0x6813Eb9362372EEF6200f3b1dbC3f819671cBA69", nonce);
+			"Resources:\n- urn:tap-trading:session-key:0x6813Eb9362372EEF6200f3b1dbC3f819671cBA69\n"
+			"- urn:tap-trading:session-key:player-column:1000000000\n"
+			"- urn:tap-trading:session-key:player-open:2500500000\n"
+			"- urn:tap-trading:session-key:seconds:86400\n"
+			"- urn:tap-trading:session-key:withdrawals:none", nonce);
 	assert_string_equal(text.p, want);
+	settings.cap_player_open = 5000 * (int64_t) MICROS_PER_USD;
+
+	assert_int_equal(auth_challenge(bus, &settings, &w, NULL, 1771234565123, &text, &expires), 0);
+	assert_non_null(strstr(text.p, "\n\nSign in to BTC Tap Trading. This costs nothing and moves no money.\n\nURI: "));
+	assert_null(strstr(text.p, "Resources"));
 }
 
 static void a_challenge_is_spent_by_the_login_that_succeeds(void **state)
@@ -149,6 +159,8 @@ static void a_session_key_must_sign_and_serve_one_wallet(void **state)
 	assert_int_equal(auth_check(bus, text.p, text.n, &mine, &other, &s), AUTH_E_SIGNATURE);
 	assert_int_equal(auth_check(bus, text.p, text.n, &mine, &keys, &s), 0);
 	assert_true(s.has_key);
+	assert_int_equal(s.caps.column.micros, settings.cap_player_column);
+	assert_int_equal(s.caps.open.micros, settings.cap_player_open);
 
 	/* another wallet takes the key between the check and the login */
 	assert_int_equal(sign_in(bob, key_one, &late), 0);
@@ -193,66 +205,6 @@ static void strange_tokens_are_unknown(void **state)
 		assert_int_equal(auth_session(bus, strange[i], clk_now_ms(), &s), AUTH_E_UNKNOWN);
 }
 
-static enum auth_verdict knock(const uint8_t who[32], const uint8_t signer[32], uint8_t nonce, uint8_t tag, bool spend, int *retry)
-{
-	struct auth_door d = { .wallet = address(who), .signer = address(signer), .nonce = { nonce }, .tag = { { tag } },
-		.spend = spend };
-	assert_int_equal(auth_door_add(bus, &settings, &d), 0);
-	assert_int_equal(bus_flush(bus), 0);
-	const struct bus_reply *r = bus_reply(bus, 0);
-	if (bus_kind(r) == BUS_ERROR)
-		fail_msg("%s", bus_text(r, NULL));
-	return auth_door_verdict(r, retry);
-}
-
-static void the_door_knows_who_may_sign(void **state)
-{
-	(void) state;
-	int retry;
-	struct auth_session s;
-	assert_int_equal(knock(alice, alice, 1, 1, true, &retry), AUTH_ADMITTED);
-	assert_int_equal(knock(alice, key_one, 2, 1, true, &retry), AUTH_NOT_SIGNER);
-	assert_int_equal(sign_in(alice, key_one, &s), 0);
-	assert_int_equal(knock(alice, key_one, 2, 1, true, &retry), AUTH_ADMITTED);
-	assert_int_equal(knock(bob, key_one, 3, 1, true, &retry), AUTH_NOT_SIGNER);
-	assert_int_equal(auth_logout(bus, &s), 0);
-	assert_int_equal(knock(alice, key_one, 4, 1, true, &retry), AUTH_NOT_SIGNER);
-}
-
-static void a_nonce_is_spent_once_and_only_when_asked(void **state)
-{
-	(void) state;
-	int retry;
-	assert_int_equal(knock(alice, alice, 1, 1, false, &retry), AUTH_ADMITTED);
-	assert_int_equal(knock(alice, alice, 1, 1, true, &retry), AUTH_ADMITTED);
-	assert_int_equal(knock(alice, alice, 1, 1, true, &retry), AUTH_NONCE_OURS);
-	assert_int_equal(knock(alice, alice, 1, 2, true, &retry), AUTH_NONCE_SPENT);
-	assert_int_equal(knock(alice, alice, 1, 2, false, &retry), AUTH_NONCE_SPENT);
-	assert_int_equal(knock(bob, bob, 1, 2, true, &retry), AUTH_NONCE_SPENT);
-}
-
-static void the_bucket_holds_its_burst_and_refills(void **state)
-{
-	(void) state;
-	int retry;
-	unsigned admitted = 0;
-	settings.bet_burst = 3;
-	settings.bet_rate_per_minute = 600; /* one in 100 ms */
-	for (uint8_t i = 1; i <= 4; i++)
-		admitted += knock(alice, alice, i, 1, true, &retry) == AUTH_ADMITTED;
-	assert_int_equal(admitted, 3);
-	assert_int_equal(knock(alice, alice, 5, 1, true, &retry), AUTH_RATE_LIMITED);
-	assert_int_equal(retry, 1);
-	assert_int_equal(knock(bob, bob, 6, 1, true, &retry), AUTH_ADMITTED); /* a wallet's own */
-	clk_sleep_until_ms(clk_mono_ms() + 120);
-	assert_int_equal(knock(alice, alice, 5, 1, true, &retry), AUTH_ADMITTED); /* the refusal spent no nonce */
-	assert_int_equal(knock(alice, alice, 7, 1, true, &retry), AUTH_RATE_LIMITED);
-	struct auth_door withdrawal = { .wallet = address(alice), .signer = address(alice), .nonce = { 8 }, .withdrawal = true };
-	assert_int_equal(auth_door_add(bus, &settings, &withdrawal), 0);
-	assert_int_equal(bus_flush(bus), 0);
-	assert_int_equal(auth_door_verdict(bus_reply(bus, 0), &retry), AUTH_ADMITTED); /* bets alone count against bets */
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -262,9 +214,6 @@ int main(void)
 		cmocka_unit_test_setup(a_session_key_must_sign_and_serve_one_wallet, empty),
 		cmocka_unit_test_setup(a_key_dies_with_the_last_session_that_names_it, empty),
 		cmocka_unit_test_setup(strange_tokens_are_unknown, empty),
-		cmocka_unit_test_setup(the_door_knows_who_may_sign, empty),
-		cmocka_unit_test_setup(a_nonce_is_spent_once_and_only_when_asked, empty),
-		cmocka_unit_test_setup(the_bucket_holds_its_burst_and_refills, empty),
 	};
 	return cmocka_run_group_tests_name("auth", tests, start, stop);
 }

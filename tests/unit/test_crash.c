@@ -12,6 +12,8 @@
 
 #include "clk.h"
 #include "err.h"
+#include "limits_book.h"
+#include "session_keys.h"
 #include "shim_vfs.h"
 
 enum { SYNC_DIR = SHIM_DELETE + 1 }; /* one more kind of call */
@@ -132,7 +134,8 @@ static void hash_file(struct sha256 *h, const char *name, const char *const *que
 static struct hash hash_books(void)
 {
 	static const char *const week[] = { "SELECT * FROM book", "SELECT * FROM users", "SELECT * FROM transaction_ledger",
-		"SELECT * FROM chain", "SELECT * FROM bets", "SELECT * FROM columns", NULL };
+		"SELECT * FROM chain", "SELECT * FROM bets", "SELECT * FROM columns", "SELECT * FROM player_limits",
+		"SELECT * FROM session_keys", NULL };
 	static const char *const meta[] = { "SELECT * FROM weeks", "SELECT * FROM audit", NULL };
 	struct sha256 h;
 	char name[WEEK_NAME_SIZE];
@@ -182,6 +185,32 @@ static void posted(struct week *w, enum ledger_ref type, int64_t micros, const c
 	acknowledged();
 }
 
+/* Two limits and a session key in one transaction: all of it or none. */
+static void limited(struct week *w, int64_t user, int64_t cap)
+{
+	struct store *db = books_begin(w);
+	struct account a;
+	struct limits l;
+	struct session_key k;
+	const struct limit_wish wishes[] = { { LIMIT_OPEN, cap }, { LIMIT_COOL_OFF, NOW_MS + cap } };
+	const struct key_caps caps = { money_of(cap), money_of(cap) };
+	assert_int_equal(ledger_account_by_id(db, user, &a), 0);
+	assert_int_equal(limits_change(db, &a, wishes, 2, "player", NOW_MS, &l), 0);
+	assert_int_equal(session_keys_put(db, &a, &a.wallet, &caps, NOW_MS, NOW_MS + 1, &k), 0);
+	assert_int_equal(week_commit(w), 0);
+	acknowledged();
+}
+
+static void limits_still_hold(struct week *w)
+{
+	struct limits_audit la;
+	struct session_keys_audit ka;
+	struct store *db = books_begin(w);
+	if (limits_audit(db, &la) != 0 || session_keys_audit(db, &ka) != 0)
+		fail_msg("%s%s", la.finding, ka.finding);
+	week_rollback(w);
+}
+
 static void play_story(void)
 {
 	shim_install();
@@ -201,6 +230,8 @@ static void play_story(void)
 			assert_int_equal(store_checkpoint(week_store(w), 1), 0);
 	}
 	posted(w, LEDGER_DEPOSIT, 7000000, "late");
+	limited(w, 1, 5000000);
+	limited(w, 2, 6000000);
 	settled(w, T0_S, false);
 	posted(w, LEDGER_WITHDRAWAL, -3000000, "away");
 	settled(w, T0_S + 5, true);
@@ -353,6 +384,7 @@ static void books_still_hold(int calls, enum crash how)
 	if (!as_before && !as_after)
 		fail_msg("call %d, crash %d: neither as operation %d left it nor the next", calls, (int) how, last);
 	assert_int_equal(books_audit(w, true), 0);
+	limits_still_hold(w);
 	struct store *db = books_begin(w);
 	(void) books_account(db, 99, 5);
 	assert_int_equal(week_commit(w), 0);

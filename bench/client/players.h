@@ -1,7 +1,7 @@
-/* players.h - wallets of the load generator: random keys, signed in over the public API, so that the welcome credit is
+/* players.h - wallets of the load generators: random keys, signed in over the public API, so that the welcome credit is
  * theirs. */
-#ifndef LOAD_PLAYERS_H
-#define LOAD_PLAYERS_H
+#ifndef BENCH_PLAYERS_H
+#define BENCH_PLAYERS_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -9,10 +9,13 @@
 #include "attr.h"
 #include "wallet.h"
 
+enum { PLAYER_TOKEN_SIZE = 65 };
+
 struct player {
 	uint8_t secret[32];
 	struct wallet wallet;
 	char text[WALLET_TEXT_SIZE];
+	char token[PLAYER_TOKEN_SIZE]; /* of its session */
 };
 
 /* Makes n players and signs them in: 0, or negative errno with a sentence. free(*ret). */

@@ -99,18 +99,24 @@ static int take_challenge(struct logins *l, size_t conn, const struct http_reply
 	return log_in(l, conn, message, n);
 }
 
+static int take_token(struct logins *l, size_t conn, const struct http_reply *reply)
+{
+	_cleanup_(json_freep) struct json *j = NULL;
+	const char *why = "", *token = NULL;
+	size_t n = 0;
+	if (reply->status == 201 && json_parse(&j, reply->body, reply->n, &why) == 0)
+		token = json_string(json_get(json_root(j), "session_token"), &n);
+	if (!token || n >= PLAYER_TOKEN_SIZE)
+		return err_say(-EPROTO, "login: status %u %s %.200s", reply->status, why, reply->body);
+	memcpy(l->players[l->steps[conn].player].token, token, n + 1);
+	l->done++;
+	return ask_challenge(l, conn);
+}
+
 static void answered(void *u, size_t conn, const struct http_reply *reply)
 {
 	struct logins *l = u;
-	int r;
-	if (!l->steps[conn].challenged) {
-		r = take_challenge(l, conn, reply);
-	} else if (reply->status != 201) {
-		r = err_say(-EPROTO, "login: status %u %.200s", reply->status, reply->body);
-	} else {
-		l->done++;
-		r = ask_challenge(l, conn);
-	}
+	int r = l->steps[conn].challenged ? take_token(l, conn, reply) : take_challenge(l, conn, reply);
 	if (l->failed == 0)
 		l->failed = r;
 }

@@ -1,30 +1,9 @@
-#include "wsock_impl.h"
+#include "wsock_frames.h"
 
 #include <string.h>
 #include <strings.h>
 
-/* Well-formed UTF-8 by Unicode's table 3-7: no overlong forms, no surrogates, nothing above U+10FFFF. */
-bool wsock_utf8(const char *text, size_t n)
-{
-	const uint8_t *p = (const uint8_t *) text, *end = p + n;
-	while (p < end) {
-		uint8_t c = *p++;
-		if (c < 0x80)
-			continue;
-		size_t more = c >= 0xc2 && c <= 0xdf ? 1 : (c & 0xf0) == 0xe0 ? 2 : c >= 0xf0 && c <= 0xf4 ? 3 : 0;
-		if (more == 0 || (size_t) (end - p) < more)
-			return false;
-		uint8_t least = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
-		uint8_t most = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
-		if (p[0] < least || p[0] > most)
-			return false;
-		for (size_t i = 1; i < more; i++)
-			if ((p[i] & 0xc0) != 0x80)
-				return false;
-		p += more;
-	}
-	return true;
-}
+enum { TARGET_MAX = 1024 };
 
 size_t wsock_head_end(const char *text, size_t n)
 {
@@ -151,7 +130,7 @@ static unsigned take_request_line(struct span line, struct span *target)
 		return is_exactly(version, "HTTP/1.0") ? 426 : 400;
 	if (!is_exactly((struct span){ line.p, (size_t) (first - line.p) }, "GET"))
 		return 405;
-	return target->n > WSOCK_TARGET_MAX ? 414 : 0;
+	return target->n > TARGET_MAX ? 414 : 0;
 }
 
 static unsigned judge(const struct span f[FIELDS], bool exact_upgrade)
