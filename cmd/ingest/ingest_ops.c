@@ -175,8 +175,13 @@ void ingest_metrics(struct buf *out, void *u)
 	ops_gauge(out, "tap_betting", "1 while bets may be taken", view.betting);
 	ops_gauge(out, "tap_redis_up", "1 while Redis answers", view.redis_up);
 	ops_gauge(out, "tap_price_usd", "newest official price", (double) view.last.p_cents / 100);
-	ops_gauge(out, "tap_volatility", "per square root of a year", view.volatility);
+	ops_gauge(out, "tap_volatility", "of the last minute, per square root of a year", view.pricing.volatility);
+	ops_gauge(out, "tap_volatility_uneven", "0 for normal returns; more: the price stands still and jumps", view.pricing.uneven);
+	ops_gauge(out, "tap_quote_layer", "version of the fitted layer", (double) view.pricing.layer);
+	ops_gauge(out, "tap_jump_stop", "1 while a jump closes the grid", view.pricing.stopped);
+	ops_counter(out, "tap_jump_stops_total", "jumps that closed the grid", view.pricing.stops);
 	ops_counter(out, "tap_grids_total", "quote grids published", view.grids);
+	ops_counter(out, "tap_quotes_unlogged_total", "records of the quotes' log that Redis refused", view.unlogged);
 	ops_histogram(out, "tap_grid_seconds", "time to price and write a grid", publish_grid_seconds(ingest.publish));
 	write_feed(out);
 }

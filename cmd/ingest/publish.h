@@ -11,6 +11,7 @@
 #include "breaker.h"
 #include "bus.h"
 #include "ops.h"
+#include "pricing.h"
 #include "settings.h"
 #include "tick.h"
 
@@ -21,8 +22,9 @@ struct publish_view {
 	enum breaker_override override;
 	struct tick last;
 	int64_t last_mono_ms; /* 0: no tick yet */
-	double volatility;    /* per sqrt(year) */
+	struct pricing_view pricing;
 	uint64_t ticks, refused, lost, grids, changes;
+	uint64_t unlogged;    /* records of the quotes' log that Redis refused */
 };
 
 struct publish;

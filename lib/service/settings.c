@@ -112,13 +112,20 @@ static void rows_for(struct settings *s, struct conf_row rows[static 96])
 	ROW("TAP_BINANCE_URL", CONF_TEXT, &s->binance_url,
 			"wss://stream.binance.com:9443/stream?streams=btcusdt@trade/btcusdt@bookTicker", 0, 255, "URL",
 			"Binance combined stream; empty: not used", FOR_INGEST);
-	ROW("TAP_VOL_HALF_LIFE_S", CONF_INT, &s->vol_half_life_s, "60", 1, 86400, "s", "memory of the volatility", FOR_INGEST);
 	ROW("TAP_VOL_START_BP", CONF_INT, &s->vol_start_bp, "5000", 1, 100000, "1e-4 a sqrt(year)", "volatility at the start",
 			FOR_INGEST);
-	ROW("TAP_VOL_FLOOR_BP", CONF_INT, &s->vol_floor_bp, "2000", 1, 100000, "1e-4 a sqrt(year)", "least volatility",
+	ROW("TAP_VOL_FLOOR_BP", CONF_INT, &s->vol_floor_bp, "300", 1, 100000, "1e-4 a sqrt(year)", "least volatility",
 			FOR_INGEST);
 	ROW("TAP_VOL_CEILING_BP", CONF_INT, &s->vol_ceiling_bp, "30000", 1, 1000000, "1e-4 a sqrt(year)", "greatest volatility",
 			FOR_INGEST);
+	ROW("TAP_QUOTE_LAYER", CONF_TEXT, &s->quote_layer, "", 0, 200, "path",
+			"file of the fitted layer's coefficients; empty: the newest that came with this release", FOR_INGEST | FOR_CTL);
+	ROW("TAP_JUMP_SIGMAS", CONF_INT, &s->jump_sigmas, "12", 0, 1000, "standard deviations",
+			"a greater move within the window is a jump and closes the grid; 0: never", FOR_INGEST);
+	ROW("TAP_JUMP_LEAST_BP", CONF_INT, &s->jump_least_bp, "10", 1, 10000, "1e-4", "a smaller move is never a jump", FOR_INGEST);
+	ROW("TAP_JUMP_WINDOW_MS", CONF_INT, &s->jump_window_ms, "1000", 100, 10000, "ms", "the window of a jump", FOR_INGEST);
+	ROW("TAP_JUMP_CALM_MS", CONF_INT, &s->jump_calm_ms, "3000", 0, 600000, "ms",
+			"without a move of half a jump for as long, the grid opens again", FOR_INGEST);
 	/* resolver */
 	ROW("TAP_RESOLVE_GRACE_MS", CONF_INT, &s->resolve_grace_ms, "700", 500, 5000, "ms",
 			"after a column's end no tick can join it any more; at least the history's lateness limit",
@@ -229,6 +236,12 @@ struct quote_rules settings_quote(const struct settings *s)
 {
 	return (struct quote_rules){ .grid = settings_grid(s), .margin_bp = s->margin_bp, .max_rate_e4 = s->max_rate,
 		.min_p_ppm = s->min_p_ppm, .tick_ms = s->tick_ms };
+}
+
+struct quote_jump_rules settings_jump(const struct settings *s)
+{
+	return (struct quote_jump_rules){ .window_ms = s->jump_window_ms, .sigmas = s->jump_sigmas,
+		.least_bp = s->jump_least_bp, .calm_ms = s->jump_calm_ms };
 }
 
 int32_t settings_empty_room(const struct settings *s)
