@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "clk.h"
 #include "daemon.h"
@@ -63,10 +64,17 @@ static void rolled(void *u, int result, struct clk_week week, const struct week_
 		(void) log_errno(result, "the weeks' files cannot be kept up; tried again in %d s", ROLLER_RETRY_MS / 1000);
 }
 
+/* More loops than processors only cut what is ready into smaller pieces, each with its own wake-ups. */
+static unsigned loops(const struct settings *s)
+{
+	long processors = s->api_threads > 0 ? (long) s->api_threads : sysconf(_SC_NPROCESSORS_ONLN);
+	return processors < 1 ? 1 : processors > HTTPD_THREADS_MAX ? HTTPD_THREADS_MAX : (unsigned) processors;
+}
+
 static int start_http(struct api *a)
 {
 	struct httpd_conf conf = { .host = a->s->api_listen.host, .port = a->s->api_listen.port,
-		.listen_fd = daemon_socket("public"), .threads = (unsigned) a->s->api_threads,
+		.listen_fd = daemon_socket("public"), .threads = loops(a->s),
 		.request_deadline_ms = (int) a->s->request_deadline_ms, .routes = api_routes, .ctx = a };
 	(void) pthread_rwlock_wrlock(&up_lock);
 	int r = httpd_start(&a->http, &conf);

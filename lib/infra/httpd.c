@@ -210,7 +210,7 @@ static int start_loops(struct httpd *h, int listen_fd, unsigned threads)
 
 int httpd_start(struct httpd **ret, const struct httpd_conf *conf)
 {
-	CHECK(conf->threads >= 1 && conf->threads <= HTTPD_LOOPS_MAX && conf->request_deadline_ms > 0);
+	CHECK(conf->threads >= 1 && conf->threads <= HTTPD_THREADS_MAX && conf->request_deadline_ms > 0);
 	MHD_set_panic_func(panic, NULL);
 	struct httpd *h = calloc(1, sizeof *h);
 	if (!h)

@@ -17,7 +17,7 @@
 #include "attr.h"
 #include "buf.h"
 
-enum { HTTPD_BODY_MAX = 8192, HTTPD_CONNECTIONS_MAX = 4096, HTTPD_PARAM_MAX = 256 };
+enum { HTTPD_BODY_MAX = 8192, HTTPD_CONNECTIONS_MAX = 4096, HTTPD_PARAM_MAX = 256, HTTPD_THREADS_MAX = 64 };
 
 struct httpd;
 struct httpd_req;

@@ -11,7 +11,6 @@
 #include "ulid.h"
 
 enum {
-	HTTPD_LOOPS_MAX = 64,
 	HTTPD_HEADERS_MAX_BYTES = 16384,
 	HTTPD_POOL_BYTES = 32768,   /* the library's memory of a connection: the header block and its index */
 	HTTPD_SPARE = 1024,         /* connections beyond the limit that are told so instead of waiting unheard */
@@ -70,7 +69,7 @@ struct httpd {
 	unsigned n_loops; /* whose threads run */
 	_Atomic int wanted;
 	_Atomic uint64_t requests, connections, refused_busy, by_status[6];
-	struct loop loops[HTTPD_LOOPS_MAX];
+	struct loop loops[HTTPD_THREADS_MAX];
 };
 
 enum req_state {

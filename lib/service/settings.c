@@ -82,7 +82,7 @@ static void rows_for(struct settings *s, struct conf_row rows[static 96])
 	ROW("TAP_ARCHIVER_OPS_LISTEN", CONF_LISTEN, &s->archiver_ops, "127.0.0.1:9084", 0, 0, "host:port", "operations",
 			FOR_ARCHIVER | FOR_CTL);
 	/* api */
-	ROW("TAP_API_THREADS", CONF_INT, &s->api_threads, "4", 1, 64, "threads", "HTTP event loops", FOR_API);
+	ROW("TAP_API_THREADS", CONF_INT, &s->api_threads, "0", 0, 64, "threads", "HTTP event loops; 0: one for each processor", FOR_API);
 	ROW("TAP_API_READERS", CONF_INT, &s->api_readers, "2", 1, 64, "threads", "readers of the books", FOR_API);
 	ROW("TAP_REQUEST_DEADLINE_MS", CONF_INT, &s->request_deadline_ms, "10000", 100, 600000, "ms",
 			"a request must have come in whole by then", FOR_API);
