@@ -153,7 +153,7 @@ static void a_failing_book_is_never_half_written(void **state)
 	for (int n = 0; n < 40; n++) {
 		publish(RATE);
 		struct intake_tap t = tap_of(w, cell_at(2 + n / 20, n % 20), 1);
-		fault_arm(n == 0 ? FAULT_STORE_COMMIT : FAULT_STORE_STEP, n == 0 ? 0 : n - 1, false);
+		fault_arm(n == 0 ? FAULT_STORE_COMMIT : FAULT_STORE_STEP, n == 0 ? 1 : n, false);
 		enum intake_result r = place(&t);
 		bool fired = fault_disarm(n == 0 ? FAULT_STORE_COMMIT : FAULT_STORE_STEP);
 		if (r == INTAKE_CONFIRMED) {
