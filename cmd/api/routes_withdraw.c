@@ -221,17 +221,24 @@ static void withdrawals(struct worker *w, struct httpd_req *req, void *arg)
 	struct buf body = BUF_INIT(ANSWER_MAX);
 	struct json_out out;
 	struct list list = { .w = &out };
+	enum withdraw_state state;
 	bool more;
 	(void) arg;
 
 	if (!api_player(w, req, &db, &a))
 		return;
-	if (!query_list(req, &page)) {
+	const char *status = httpd_query(req, "status");
+	bool asked = query_list(req, &page);
+	if (asked && status && !withdraw_state_parse(&state, status)) {
+		api_malformed(req, "status is requested, approved or rejected.");
+		asked = false;
+	}
+	if (!asked) {
 		worker_done(w);
 		return;
 	}
 	struct withdraw_query q = { .user = a.user, .from_ms = page.from_ms, .to_ms = page.to_ms, .limit = page.limit,
-		.before_row = page.before_row };
+		.before_row = page.before_row, .state = status ? (int) state : 0 };
 	jw_begin(&out, &body);
 	jw_object(&out, NULL);
 	jw_array(&out, "withdrawals");

@@ -21,6 +21,17 @@ const char *withdraw_state_name(enum withdraw_state s)
 	return names[s];
 }
 
+bool withdraw_state_parse(enum withdraw_state *ret, const char *name)
+{
+	for (enum withdraw_state s = WITHDRAW_REQUESTED; s < WITHDRAW_STATES; s++) {
+		if (strcmp(names[s], name) == 0) {
+			*ret = s;
+			return true;
+		}
+	}
+	return false;
+}
+
 static int read_row(struct stmt *st, struct withdrawal *ret)
 {
 	size_t ref_n, dest_n;

@@ -26,6 +26,7 @@ enum {
 
 enum withdraw_state { WITHDRAW_REQUESTED = 1, WITHDRAW_APPROVED = 2, WITHDRAW_REJECTED = 3, WITHDRAW_STATES }; /* stored */
 const char *withdraw_state_name(enum withdraw_state s); /* "requested", "approved", "rejected" */
+MUST_CHECK bool withdraw_state_parse(enum withdraw_state *ret, const char *name);
 
 struct withdrawal {
 	int64_t row; /* rising; the cursor */

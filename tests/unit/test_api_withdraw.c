@@ -118,6 +118,10 @@ static void what_is_wrong_is_refused(void **state)
 	world_refused(send_by(&q, poor.secret), 409, "insufficient_funds");
 	world_refused(world_call("GET", "/api/v1/withdrawals", NULL, NULL), 401, "unauthorized");
 	world_refused(world_call("GET", "/api/v1/withdrawals?limit=0", alice.token, NULL), 400, "malformed_request");
+	world_refused(world_call("GET", "/api/v1/withdrawals?status=paid", alice.token, NULL), 400, "malformed_request");
+	assert_string_equal(world_member(world_call("GET", "/api/v1/withdrawals?status=approved", alice.token, NULL), "withdrawals"), "[0]");
+	assert_string_not_equal(world_member(world_call("GET", "/api/v1/withdrawals?status=requested", alice.token, NULL), "withdrawals"),
+			"[0]");
 }
 
 static void decide(struct week *week, const char *text, bool approve, int want, bool want_changed)
