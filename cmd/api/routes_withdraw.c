@@ -96,11 +96,11 @@ static int request(struct intake_job *j, struct store *db, int64_t now_ms)
 	int r = ledger_account(db, &q->withdraw.wallet, &a);
 	if (r != 0)
 		return r < 0 ? r : q->nonce_spent ? WITHDRAW_E_NONCE : WITHDRAW_E_FUNDS;
-	r = withdraw_request(db, a.user, &q->withdraw, now_ms, &q->made, &q->after);
-	/* Spent, and no replay: what was just written goes back with the transaction. */
-	if (q->nonce_spent && r >= 0 && r != WITHDRAW_E_REPLAYED)
-		return WITHDRAW_E_NONCE;
-	return r;
+	if (!q->nonce_spent)
+		return withdraw_request(db, a.user, &q->withdraw, now_ms, &q->made, &q->after);
+	q->after = a;
+	r = withdraw_replay(db, a.user, &q->withdraw, &q->made, &q->after);
+	return r == 0 ? WITHDRAW_E_NONCE : r; /* spent, and by no request like this one */
 }
 
 static void answer(const struct request *q, bool again)
