@@ -1,6 +1,6 @@
 /* quotes.h - what the grids of the last 7 days were made from, in Redis. Service floor, on bus, msg and quote_log.
- * A stream keeps one entry each three seconds (id <t of its first quote>-0, field q: a record of quote_log), beside the ticks and as long as
- * they; a quote that Redis did not take at its moment is missing, never made up. Thread: the bus' owner. */
+ * A stream keeps one entry each three seconds (id <t of its first quote>-0, field q: a record of quote_log), beside the ticks and as
+ * long as they; a quote that Redis did not take at its moment is missing, never made up. Thread: the bus' owner. */
 #ifndef TAP_QUOTES_H
 #define TAP_QUOTES_H
 
