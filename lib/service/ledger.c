@@ -128,18 +128,22 @@ int ledger_account_open(struct store *db, const struct wallet *wallet, int64_t n
 	if (r < 0)
 		return err_trace(r);
 	*ret = (struct account){ .user = store_last_rowid(db), .wallet = *wallet, .created_ms = now_ms };
-	return 0;
+	return err_trace(seal_in(db, SEAL_ACCOUNT, ret->user));
 }
 
 int ledger_suspend(struct store *db, int64_t user, bool suspended)
 {
+	struct account a;
+	int r = ledger_account_by_id(db, user, &a);
+	if (r == 0)
+		r = seal_out(db, SEAL_ACCOUNT, user);
+	if (r != 0)
+		return err_trace(r);
 	struct stmt *st = store_stmt(db, "UPDATE users SET suspended = ?2 WHERE id = ?1");
 	stmt_int(st, 1, user);
 	stmt_int(st, 2, suspended);
-	int r = ledger_must(stmt_run(st), "suspend");
-	if (r < 0)
-		return err_trace(r);
-	return store_changes(db) == 1 ? 0 : LEDGER_E_ABSENT;
+	r = ledger_must(stmt_run(st), "suspend");
+	return r == 0 ? err_trace(seal_in(db, SEAL_ACCOUNT, user)) : err_trace(r);
 }
 
 int ledger_save(struct store *db, const struct full_account *a)

@@ -90,14 +90,16 @@ MUST_CHECK int week_column(struct week *w, int64_t t0_s, struct column *ret, str
 /* The quotes of bets that were placed in [from_ms, to_ms] or so, of all weeks that are here, oldest first within a week; as book_quotes. */
 MUST_CHECK int week_quotes(struct week *w, int64_t from_ms, int64_t to_ms, book_quote_cb *cb, void *u);
 
-/* Operators' changes, with who and why, in meta.db's chained log. Outside a transaction of the week. 0, STORE_E_FULL, <0. */
+/* Operators' changes, with who and why, in meta.db's chained log; the book is told where the log ends. Outside a transaction of the
+ * week. 0, STORE_E_FULL, <0. */
 MUST_CHECK int week_audit_log(struct week *w, const char *who, const char *what, const char *why, int64_t now_ms);
 struct audit_row {
 	int64_t id, at_ms;
 	const char *who, *what, *why; /* live inside the callback */
 };
 typedef bool audit_cb(void *u, const struct audit_row *row);
-/* Rising, from the first; the chain is checked on the way: 0 whole, 1 broken, with the finding. cb may be NULL. */
+/* Rising, from the first; the chain is checked on the way, and that nothing is missing which the book knows of: 0 whole, 1 broken,
+ * with the finding. cb may be NULL. Outside a transaction of the week. */
 MUST_CHECK int week_audit_read(struct week *w, audit_cb *cb, void *u, char *finding, size_t size);
 
 #endif
