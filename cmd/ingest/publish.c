@@ -11,11 +11,14 @@
 #include "log.h"
 #include "msg.h"
 #include "pricing.h"
+#include "quote_log.h"
+#include "venue.h"
 
 enum {
 	STATE_MS = 1000,         /* the state is told at least so often */
 	STATE_LIFE_S = 3600,
 	STATE_RECENT_S = 60,     /* an older word of an earlier run says nothing about the feed now */
+	BASIS_LIFE_S = 7 * 24 * 3600,
 	WARM_MS = 600000,        /* history that volatility starts from */
 	WARM_TICKS_MAX = 6000
 };
@@ -58,7 +61,7 @@ int publish_open(struct publish **ret, const struct settings *s, const struct bu
 	return 0;
 }
 
-/* What the last second's grids were made from. */
+/* What the last seconds' grids were made from. */
 static void log_rest(struct publish *p)
 {
 	bool added;
@@ -192,6 +195,31 @@ static int warm_up(struct publish *p)
 	return r;
 }
 
+int publish_recall_basis(struct publish *p, const char *venue, int64_t *ret_e9)
+{
+	const struct bus_reply *reply;
+	size_t n = 0;
+	*ret_e9 = 0;
+	int r = bus_command(p->bus, &reply, "HGET %s %s", KEY_BASIS, venue);
+	redis_answered(p, r, "basis");
+	if (r < 0)
+		return r;
+	const char *text = bus_kind(reply) == BUS_TEXT ? bus_text(reply, &n) : NULL;
+	if (!text || !venue_digits(text, n, ret_e9))
+		*ret_e9 = 0;
+	return 0;
+}
+
+void publish_keep_basis(struct publish *p, const char *venue, int64_t basis_e9)
+{
+	int r = bus_addf(p->bus, "HSET %s %s %lld", KEY_BASIS, venue, (long long) basis_e9);
+	if (r == 0)
+		r = bus_addf(p->bus, "EXPIRE %s %d", KEY_BASIS, BASIS_LIFE_S);
+	if (r == 0)
+		r = bus_flush(p->bus);
+	redis_answered(p, r, "basis");
+}
+
 /* Counts, and tells once when a run of refusals begins or ends: another ingest, or a clock that is off. */
 static void count_tick(struct publish *p, int r, const struct tick *t)
 {
@@ -233,10 +261,14 @@ static void read_room(struct publish *p, const struct bus_reply *stored)
 	pricing_room(p->pricing, bus_kind(stored) == BUS_TEXT ? text : NULL, n);
 }
 
-/* The grid, the question for the next one, and perhaps a record of the log, in one trip. */
+/* What the grid is made from, the grid, the question for the next one, and perhaps a record of the log, in one trip. */
 static int send_grid(struct publish *p, const struct buf *text, bool *ret_logs)
 {
-	int r = msg_publish(p->bus, CHANNEL_GRID, text);
+	_cleanup_(buf_free) struct buf made = BUF_INIT(QUOTE_LOG_MAX);
+	pricing_made(p->pricing, &made);
+	int r = msg_publish(p->bus, CHANNEL_MADE, &made);
+	if (r == 0)
+		r = msg_publish(p->bus, CHANNEL_GRID, text);
 	if (r == 0)
 		r = bus_addf(p->bus, "GET %s", KEY_ROOM);
 	if (r == 0)
@@ -259,10 +291,10 @@ void publish_grid(struct publish *p, int64_t now_ms)
 	redis_answered(p, r, "grid");
 	if (r < 0)
 		return;
-	read_room(p, bus_reply(p->bus, 1));
+	read_room(p, bus_reply(p->bus, 2));
 	(void) pthread_mutex_lock(&p->lock);
 	p->view.grids++;
-	p->view.unlogged += logs && bus_kind(bus_reply(p->bus, 2)) == BUS_ERROR;
+	p->view.unlogged += logs && bus_kind(bus_reply(p->bus, 3)) == BUS_ERROR;
 	(void) pthread_mutex_unlock(&p->lock);
 }
 

@@ -101,8 +101,14 @@ static void rows_for(struct settings *s, struct conf_row rows[static 96])
 			"a venue without a book message for as long is not live", FOR_INGEST);
 	ROW("TAP_VENUE_BAND_BP", CONF_INT, &s->venue_band_bp, "20", 1, 1000, "1e-4",
 			"a venue further from the median is not live", FOR_INGEST);
+	ROW("TAP_VENUE_RENEW_SECONDS", CONF_INT, &s->venue_renew_s, "82800", 1, 86400, "s",
+			"a connection as old as that is replaced, before the venue cuts it after a day", FOR_INGEST);
 	ROW("TAP_COINBASE_URL", CONF_TEXT, &s->coinbase_url, "wss://ws-feed.exchange.coinbase.com", 0, 255, "URL",
 			"Coinbase Exchange feed; empty: not used", FOR_INGEST);
+	ROW("TAP_KRAKEN_URL", CONF_TEXT, &s->kraken_url, "wss://ws.kraken.com/v2", 0, 255, "URL",
+			"Kraken v2 feed; empty: not used", FOR_INGEST);
+	ROW("TAP_BITSTAMP_URL", CONF_TEXT, &s->bitstamp_url, "wss://ws.bitstamp.net", 0, 255, "URL",
+			"Bitstamp feed; empty: not used", FOR_INGEST);
 	ROW("TAP_BINANCE_URL", CONF_TEXT, &s->binance_url,
 			"wss://stream.binance.com:9443/stream?streams=btcusdt@trade/btcusdt@bookTicker", 0, 255, "URL",
 			"Binance combined stream; empty: not used", FOR_INGEST);
@@ -203,6 +209,8 @@ int settings_load(struct settings *ret, char *const *env, FILE *report)
 	}
 	wrong += !form(is_address(ret->redis.v), report, "TAP_REDIS", &ret->redis, "unix:/path or host:port");
 	wrong += !form(is_url(ret->coinbase_url.v, "ws"), report, "TAP_COINBASE_URL", &ret->coinbase_url, "ws:// or wss://");
+	wrong += !form(is_url(ret->kraken_url.v, "ws"), report, "TAP_KRAKEN_URL", &ret->kraken_url, "ws:// or wss://");
+	wrong += !form(is_url(ret->bitstamp_url.v, "ws"), report, "TAP_BITSTAMP_URL", &ret->bitstamp_url, "ws:// or wss://");
 	wrong += !form(is_url(ret->binance_url.v, "ws"), report, "TAP_BINANCE_URL", &ret->binance_url, "ws:// or wss://");
 	wrong += !form(is_url(ret->s3_endpoint.v, "http"), report, "TAP_S3_ENDPOINT", &ret->s3_endpoint, "http:// or https://");
 	return wrong;
