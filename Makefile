@@ -1,10 +1,11 @@
 # Thin on purpose: each target is a script that can be read and run by itself.
-.PHONY: help run test fuzz bench build install format check clean
+.PHONY: help run test coverage fuzz bench build install format check clean
 
 help:
 	@echo 'make run      build and start the whole product here (PORT=8000, FEED=live for the real venues)'
 	@echo 'make test     build and run every test; the last line is "N passed, N failed"'
 	@echo 'make fuzz     run each fuzzer for a minute (FUZZ_SECONDS=60)'
+	@echo 'make coverage  which branches of the money code no test takes: build/coverage/report.txt'
 	@echo 'make bench    measure: each line of what must hold under load, with its bound, as JSON and a table (LONG=1: all of them)'
 	@echo 'make install  binaries, units and the page: DESTDIR=, /opt/tap-trading/releases/VERSION, and current names it'
 	@echo 'make format   lay out the changed lines of C by .clang-format; tables and embedded texts are laid out by hand'
@@ -20,6 +21,9 @@ test:
 fuzz:
 	@scripts/deps run fuzz
 	@exec scripts/fuzz $${FUZZ_SECONDS:-60}
+
+coverage:
+	@exec scripts/coverage
 
 bench:
 	@scripts/deps run
