@@ -17,6 +17,7 @@
 
 struct options {
 	const char *api;
+	FILE *told;
 	size_t connections, bets;
 	double rate, share, seconds;
 	int64_t chain_id;
@@ -26,9 +27,10 @@ struct options {
 
 static const char usage[] =
 	"bench-load --api HOST:PORT [--connections 64] [--bets 40000] [--rate R | --open-share S] [--seconds 10]\n"
-	"           [--chain-id 1] [--sign-threads 2] [--process NAME=PID]...\n"
+	"           [--chain-id 1] [--sign-threads 2] [--told FILE] [--process NAME=PID]...\n"
 	"Closed loop of --bets over --connections; then, if asked for, an open loop for --seconds: of R bets a\n"
 	"second, or of the share S of what the closed loop reached.\n"
+	"FILE gets the body of each acceptance, a line each. A server that is killed and started again is waited for.\n"
 	"The named processes' CPU time is measured. New wallets need a TAP_WELCOME_CREDIT.\n";
 
 static int parse_options(struct options *o, int argc, char **argv)
@@ -38,7 +40,7 @@ static int parse_options(struct options *o, int argc, char **argv)
 		{ "bets", required_argument, NULL, 'n' }, { "rate", required_argument, NULL, 'r' },
 		{ "open-share", required_argument, NULL, 'o' },
 		{ "seconds", required_argument, NULL, 's' }, { "chain-id", required_argument, NULL, 'i' },
-		{ "sign-threads", required_argument, NULL, 't' }, { "process", required_argument, NULL, 'p' }, { 0 },
+		{ "told", required_argument, NULL, 'l' }, { "sign-threads", required_argument, NULL, 't' }, { "process", required_argument, NULL, 'p' }, { 0 },
 	};
 	int c;
 	while ((c = getopt_long(argc, argv, "", names, NULL)) != -1) {
@@ -51,6 +53,11 @@ static int parse_options(struct options *o, int argc, char **argv)
 		case 's': o->seconds = strtod(optarg, NULL); break;
 		case 'i': o->chain_id = strtoll(optarg, NULL, 10); break;
 		case 't': o->threads = (unsigned) strtoul(optarg, NULL, 10); break;
+		case 'l':
+			o->told = fopen(optarg, "ae");
+			if (!o->told)
+				return err_say(-errno, "%s: %s", optarg, strerror(errno));
+			break;
 		case 'p':
 			if (procs_add(&o->procs, optarg) < 0)
 				return -EINVAL;
@@ -68,7 +75,7 @@ static int parse_options(struct options *o, int argc, char **argv)
 static int phase(const struct options *o, const char *name, double rate, size_t bets, double send_s, struct json_out *w,
 		double *ret_per_second)
 {
-	struct volley_conf conf = { .api = o->api, .connections = o->connections, .rate = rate };
+	struct volley_conf conf = { .api = o->api, .connections = o->connections, .rate = rate, .told = o->told };
 	struct shots_conf signing = { .api = o->api, .chain_id = o->chain_id, .stake_micros = MICROS_PER_USD,
 		.send_s = send_s, .threads = o->threads };
 	size_t n_players = bets / (SHOTS_A_PLAYER_MAX / 2) + 1;
@@ -128,5 +135,9 @@ int main(int argc, char **argv)
 	else
 		(void) puts(out.p);
 	buf_free(&out);
+	if (o.told && fclose(o.told) != 0) {
+		(void) fprintf(stderr, "bench-load: --told: %s\n", strerror(errno));
+		return 1;
+	}
 	return r < 0 ? 1 : 0;
 }

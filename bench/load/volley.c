@@ -80,6 +80,8 @@ static void answered(void *u, size_t conn, const struct http_reply *reply)
 	struct gun *g = u;
 	g->v->answered++;
 	count_reply(g->v, reply);
+	if (reply->status == 202 && g->conf->told)
+		(void) fprintf(g->conf->told, "%.*s\n", (int) reply->n, reply->body);
 	if (reply->status == 202)
 		take_latency(g, conn, clk_mono_us());
 	if (g->conf->rate > 0 || g->next == g->shots->n) {

@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "attr.h"
 #include "json.h"
@@ -18,6 +19,7 @@ struct volley_conf {
 	const char *api;
 	size_t connections;
 	double rate; /* a second; 0: closed loop */
+	FILE *told;  /* NULL, or where the body of each acceptance goes, a line each, as soon as it came */
 };
 
 struct volley {
