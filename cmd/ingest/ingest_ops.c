@@ -100,14 +100,42 @@ static double out_of_order(const struct feed_view *feed, size_t i)
 	return (double) feed->venue[i].counts.out_of_order;
 }
 
+static double gaps(const struct feed_view *feed, size_t i)
+{
+	return (double) feed->venue[i].counts.gaps;
+}
+
+static double floods(const struct feed_view *feed, size_t i)
+{
+	return (double) feed->venue[i].counts.floods;
+}
+
+static double renewals(const struct feed_view *feed, size_t i)
+{
+	return (double) feed->venue[i].connections.renewals;
+}
+
+static double price_usd(const struct feed_view *feed, size_t i)
+{
+	(void) feed;
+	return (double) ingest.value_e4[i] / 1e4;
+}
+
+static double basis(const struct feed_view *feed, size_t i)
+{
+	if (feed->venue[i].book.quote == QUOTED_USD)
+		return 1;
+	return (double) ingest.basis_e9[i] / INDEX_BASIS_ONE;
+}
+
 static double connects(const struct feed_view *feed, size_t i)
 {
-	return (double) feed->venue[i].counts.connects;
+	return (double) feed->venue[i].connections.connects;
 }
 
 static double losses(const struct feed_view *feed, size_t i)
 {
-	return (double) feed->venue[i].counts.losses;
+	return (double) feed->venue[i].connections.losses;
 }
 
 static void write_feed(struct buf *out)
@@ -121,8 +149,14 @@ static void write_feed(struct buf *out)
 	each_venue(out, &feed, "tap_feed_books_total", "books taken", "counter", books);
 	each_venue(out, &feed, "tap_feed_bad_total", "texts that were not understood", "counter", bad);
 	each_venue(out, &feed, "tap_feed_out_of_order_total", "books older than the newest", "counter", out_of_order);
+	each_venue(out, &feed, "tap_feed_gaps_total", "losses that the venue's own numbers showed", "counter", gaps);
+	each_venue(out, &feed, "tap_feed_floods_total", "texts beyond what a venue says in earnest", "counter", floods);
+	each_venue(out, &feed, "tap_feed_price_usd", "its newest mid in dollars; 0: it does not count", "gauge", price_usd);
+	each_venue(out, &feed, "tap_feed_basis", "its currency over the dollar; 0: not known yet", "gauge", basis);
 	each_venue(out, &feed, "tap_feed_connects_total", "connections made", "counter", connects);
 	each_venue(out, &feed, "tap_feed_losses_total", "connections lost or not made", "counter", losses);
+	each_venue(out, &feed, "tap_feed_renewals_total", "connections that another took over from", "counter", renewals);
+	ops_gauge(out, "tap_feed_live_venues", "venues that count for the index", (double) ingest.live);
 }
 
 void ingest_metrics(struct buf *out, void *u)

@@ -11,11 +11,13 @@
 #include "log.h"
 #include "msg.h"
 #include "pricing.h"
+#include "venue.h"
 
 enum {
 	STATE_MS = 1000,         /* the state is told at least so often */
 	STATE_LIFE_S = 3600,
 	STATE_RECENT_S = 60,     /* an older word of an earlier run says nothing about the feed now */
+	BASIS_LIFE_S = 7 * 24 * 3600,
 	WARM_MS = 600000,        /* history that volatility starts from */
 	WARM_TICKS_MAX = 6000
 };
@@ -190,6 +192,31 @@ static int warm_up(struct publish *p)
 		r = 0; /* strange entries in the past are no reason to stand still: the volatility starts from its setting */
 	p->warm = r == 0;
 	return r;
+}
+
+int publish_recall_basis(struct publish *p, const char *venue, int64_t *ret_e9)
+{
+	const struct bus_reply *reply;
+	size_t n = 0;
+	*ret_e9 = 0;
+	int r = bus_command(p->bus, &reply, "HGET %s %s", KEY_BASIS, venue);
+	redis_answered(p, r, "basis");
+	if (r < 0)
+		return r;
+	const char *text = bus_kind(reply) == BUS_TEXT ? bus_text(reply, &n) : NULL;
+	if (!text || !venue_digits(text, n, ret_e9))
+		*ret_e9 = 0;
+	return 0;
+}
+
+void publish_keep_basis(struct publish *p, const char *venue, int64_t basis_e9)
+{
+	int r = bus_addf(p->bus, "HSET %s %s %lld", KEY_BASIS, venue, (long long) basis_e9);
+	if (r == 0)
+		r = bus_addf(p->bus, "EXPIRE %s %d", KEY_BASIS, BASIS_LIFE_S);
+	if (r == 0)
+		r = bus_flush(p->bus);
+	redis_answered(p, r, "basis");
 }
 
 /* Counts, and tells once when a run of refusals begins or ends: another ingest, or a clock that is off. */

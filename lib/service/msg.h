@@ -32,6 +32,7 @@
 #define KEY_STATUS       "status:btc:usd"   /* newest system:status event, 1 h: for who starts later */
 #define KEY_ROOM     "room:btc:usd"     /* a grid event whose rates are quote_room of what the house may still take; 3 s */
 #define KEY_OVERRIDE     "override:btc:usd" /* open|close, expires */
+#define KEY_BASIS        "basis:btc:usdt"   /* hash: venue -> its USDT price over the dollar's, 1e-9; 7 days, for ingest's next start */
 enum { KEY_MAX = 128 };
 /* `user:{wallet}:events`, `balance:{wallet}`, `seq:{wallet}`, `rate_limit:{wallet}`, `session_key:{address}` with the EIP-55
  * form; `session:{token}`, `nonce:{uuid}`. Each writes into out and returns it. */

@@ -1,5 +1,5 @@
-// The disk under the books is full, for real: a small filesystem made here, and a ballast in it. Writes are refused with 503, reads go
-// on, room given back heals it without a restart, and nothing that was told is lost. Mounts a tmpfs: needs root.
+// The disk under the books is full, for real: a small filesystem made here, and a ballast in it. Writes are refused with 503, reads
+// go on, room given back heals it without a restart, nothing that was told is lost. Mounts a tmpfs: needs root.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';

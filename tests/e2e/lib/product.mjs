@@ -142,8 +142,8 @@ export class Product {
 	// Signed bets by fresh wallets at the api itself for some seconds, by the load generator; what was accepted is told line by
 	// line in `file`. Gives its exit code.
 	async load(file, { rate, seconds, connections = 32 }) {
-		const child = spawn(path.join(top, 'build', preset, 'bin/bench-load'), ['--api', `127.0.0.1:${this.base + 80}`, '--bets', '0',
-			'--rate', String(rate), '--seconds', String(seconds), '--connections', String(connections), '--sign-threads', '1',
+		const child = spawn(path.join(top, 'build', preset, 'bin/bench-load'), ['--api', `127.0.0.1:${this.base + 80}`, '--plan',
+			`crowd:${rate}:${seconds}`, '--connections', String(connections), '--sign-threads', '1',
 			'--told', file], { stdio: ['ignore', 'ignore', 'pipe'] });
 		child.stderr.on('data', (d) => { this.said = (this.said + d).slice(-200_000); });
 		const [code] = await once(child, 'exit');
