@@ -6,7 +6,7 @@ help:
 	@echo 'make test     build and run every test; the last line is "N passed, N failed"'
 	@echo 'make torture  the long forms of the tests of money, resumable; TORTURE_MINUTES=120 bounds a run'
 	@echo 'make fuzz     run each fuzzer for a minute (FUZZ_SECONDS=60)'
-	@echo 'make bench    measure: JSON with bets per second, cost per bet, and the floors'
+	@echo 'make bench    measure: each line of what must hold under load, with its bound, as JSON and a table (LONG=1: all of them)'
 	@echo 'make install  binaries, units and the page: DESTDIR=, /opt/tap-trading/releases/VERSION, and current names it'
 	@echo 'make format   lay out the changed lines of C by .clang-format; tables and embedded texts are laid out by hand'
 	@echo 'make check    static analysis by .clang-tidy, shellcheck over the scripts, and the systemd units'

@@ -6,7 +6,9 @@
  *   ROWS             24: rows a column; drawn evenly, or with BELL (a standard deviation, in rows) near the price's
  *   COLUMNS          12: columns ahead that are open, each as likely
  *   CHECKPOINT       pages in the WAL that call for a checkpoint
- *   DIR              where; bytes written are those that the process handed to the kernel, by file */
+ *   DIR              where
+ *   FILL             a data folder that is kept: its current week gets the bets, all of them decided, up to now
+ * Bytes written are those that the process handed to the kernel. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -198,15 +200,26 @@ static struct cost cost_now(struct bench *b)
 	return (struct cost){ size, written_bytes(), b->file_wrote, cpu_us(), clk_mono_us() };
 }
 
+static void settle_until(struct bench *b, int64_t now_ms)
+{
+	b->now_ms = now_ms;
+	for (; b->settled_s + 2 * COLUMN_S <= b->now_ms / 1000; b->settled_s += COLUMN_S)
+		settle(b, b->settled_s + COLUMN_S);
+}
+
+static double batch_ms(const struct bench *b)
+{
+	return (double) b->batch * 1000 / (double) b->rate;
+}
+
 static void play(struct bench *b)
 {
-	double clock_ms = (double) b->now_ms, each_ms = (double) b->batch * 1000 / (double) b->rate;
+	double clock_ms = (double) b->now_ms;
+	b->settled_s = b->now_ms / 1000 / COLUMN_S * COLUMN_S - COLUMN_S;
 	while ((int64_t) b->commits < b->bets / b->batch) {
 		place_batch(b);
-		clock_ms += each_ms;
-		b->now_ms = (int64_t) clock_ms;
-		for (; b->settled_s + 2 * COLUMN_S <= b->now_ms / 1000; b->settled_s += COLUMN_S)
-			settle(b, b->settled_s + COLUMN_S);
+		clock_ms += batch_ms(b);
+		settle_until(b, (int64_t) clock_ms);
 	}
 }
 
@@ -237,21 +250,26 @@ int main(void)
 		.rows = env_int("TAP_BENCH_ROWS", 24), .bell = env_int("TAP_BENCH_BELL", 0),
 		.columns = env_int("TAP_BENCH_COLUMNS", 12), .checkpoint_pages = env_int("TAP_BENCH_CHECKPOINT", 4000),
 		.now_ms = INT64_C(1771234565000), .seed = 88172645463325252u };
+	const char *kept = getenv("TAP_BENCH_FILL"), *base = getenv("TAP_BENCH_DIR");
+	const int64_t last_ms = (b.columns + 3) * COLUMN_S * 1000;
 	char dir[128], cmd[160];
-	(void) snprintf(dir, sizeof dir, "%s/tap-bench-XXXXXX", getenv("TAP_BENCH_DIR") ? getenv("TAP_BENCH_DIR") : "/var/tmp");
-	CHECK(mkdtemp(dir));
+	(void) snprintf(dir, sizeof dir, "%s/tap-bench-XXXXXX", base ? base : "/var/tmp");
+	CHECK(kept || mkdtemp(dir));
+	if (kept)
+		b.now_ms = clk_now_ms() - (int64_t) ((double) (b.bets / b.batch) * batch_ms(&b)) - last_ms;
 	b.commit_us = calloc((size_t) (b.bets / b.batch + 1), sizeof *b.commit_us);
 	CHECK(b.commit_us);
-	must(week_open(&b.w, dir, STORE_WRITE, b.now_ms), "open");
+	must(week_open(&b.w, kept ? kept : dir, STORE_WRITE, b.now_ms), "open");
 	CHECK(store_checkpointer(week_store(b.w)));
 	open_accounts(&b);
-	b.settled_s = b.now_ms / 1000 / COLUMN_S * COLUMN_S - COLUMN_S;
 	struct cost from = cost_now(&b);
 	play(&b);
 	struct cost to = cost_now(&b);
+	if (kept)
+		settle_until(&b, b.now_ms + last_ms);
 	report(&b, &from, &to);
 	(void) week_close(b.w);
 	free(b.commit_us);
 	(void) snprintf(cmd, sizeof cmd, "rm -rf '%s'", dir);
-	return system(cmd) == 0 ? 0 : 1;
+	return kept || system(cmd) == 0 ? 0 : 1;
 }
