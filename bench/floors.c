@@ -134,7 +134,7 @@ static int floor_post(double *ret_us)
 			"POST /null HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
 			sizeof body - 1, body);
 	CHECK(p.n < sizeof p.request);
-	r = http_open(&p.http, address, POST_CONNECTIONS, posted, &p);
+	r = http_open(&p.http, &(struct http_conf){ .to = address, .connections = POST_CONNECTIONS }, posted, &p);
 	int64_t all = procs_own_us(), mine = clk_thread_cpu_us();
 	if (r == 0)
 		r = post_all(&p);

@@ -46,7 +46,7 @@ const struct httpd_route api_routes[] = {
 	{ "GET", "/api/v1/prices", get_prices, 0 },
 	{ "POST", "/api/v1/withdrawals", post_withdrawal, HTTPD_JSON_BODY },
 	{ "GET", "/api/v1/withdrawals", get_withdrawals, 0 },
-	{ "GET", "/health", get_public_health, 0 },
+	{ "GET", "/health", get_public_health, HTTPD_EVEN_LATE },
 	{ NULL, NULL, NULL, 0 },
 };
 
@@ -75,7 +75,7 @@ static int start_http(struct api *a)
 {
 	struct httpd_conf conf = { .host = a->s->api_listen.host, .port = a->s->api_listen.port,
 		.listen_fd = daemon_socket("public"), .threads = loops(a->s),
-		.request_deadline_ms = (int) a->s->request_deadline_ms, .routes = api_routes, .ctx = a };
+		.request_deadline_ms = (int) a->s->request_deadline_ms, .sheds = true, .routes = api_routes, .ctx = a };
 	(void) pthread_rwlock_wrlock(&up_lock);
 	int r = httpd_start(&a->http, &conf);
 	up = r == 0;
@@ -226,6 +226,9 @@ static void http_metrics(struct buf *out)
 	for (size_t i = 2; i < ARRAY_LEN(labels); i++)
 		ops_labelled(out, "tap_http_responses_total", labels[i], (double) st.by_status[i]);
 	ops_counter(out, "tap_http_requests_total", "requests", st.requests);
+	ops_gauge(out, "tap_http_connections", "open connections", (double) st.connections);
+	ops_counter(out, "tap_http_refused_busy_total", "requests on connections beyond the limit", st.refused_busy);
+	ops_counter(out, "tap_http_refused_late_total", "requests that were shed: more were ready than could be done", st.refused_late);
 	ops_gauge(out, "tap_http_readers_waiting", "requests that wait for a reader", (double) work_waiting(api.work));
 }
 

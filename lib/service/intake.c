@@ -133,6 +133,19 @@ static int64_t oldest_wait_us(const struct intake *in, int64_t now_us)
 	return in->waiting.head ? now_us - in->waiting.head->queued_us : 0;
 }
 
+static bool waits_too_long(struct intake *in, int64_t now_us)
+{
+	int64_t wait_us = oldest_wait_us(in, now_us);
+	if (wait_us < WAIT_CALM_US)
+		in->calm_us = now_us;
+	return wait_us > (now_us - in->calm_us > BEHIND_US ? WAIT_BEHIND_US : WAIT_MAX_US);
+}
+
+bool intake_busy(const struct intake *in)
+{
+	return clk_mono_us() < atomic_load_explicit(&in->busy_until_us, memory_order_relaxed);
+}
+
 int intake_submit(struct intake *in, struct intake_tap *t)
 {
 	int64_t now_us = clk_mono_us();
@@ -147,8 +160,9 @@ int intake_submit(struct intake *in, struct intake_tap *t)
 	t->rate = (struct rate){ 0 };
 	(void) pthread_mutex_lock(&in->lock);
 	if (in->stopping || atomic_load(&in->failed) || atomic_load(&in->inside) >= in->s->queue_max ||
-			oldest_wait_us(in, now_us) > WAIT_MAX_US) {
+			waits_too_long(in, now_us)) {
 		r = INTAKE_E_BUSY;
+		atomic_store_explicit(&in->busy_until_us, now_us + BUSY_US, memory_order_relaxed);
 	} else {
 		(void) atomic_fetch_add(&in->inside, 1);
 		in->taps++;

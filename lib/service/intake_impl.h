@@ -19,7 +19,11 @@
 enum {
 	JOBS_MAX = 4096,             /* jobs that may wait */
 	JOBS_PER_TURN = 64,
-	WAIT_MAX_US = 100000,        /* the oldest tap may wait as long before the door refuses further ones */
+	WAIT_MAX_US = 100000,        /* the oldest tap may wait as long before further ones are refused: a hiccup is waited out, */
+	WAIT_CALM_US = 20000,        /* but when no wait was this short */
+	BEHIND_US = 100000,          /* for so long, the queue would only stand, and each tap wait in it: */
+	WAIT_BEHIND_US = 40000,      /* then this is the limit */
+	BUSY_US = 3000,              /* what is not even looked at after a refusal; nearly all of it would be refused too */
 	ANNOUNCE_MAX = 65536,        /* events that wait for Redis */
 	ANNOUNCE_BATCH = 512,
 	ROOM_MS = 200,               /* distance of two words to ingest about what the house may still take */
@@ -97,6 +101,8 @@ struct intake {
 	bool stopping;
 	uint64_t taps, batches;
 	int64_t batch_max_seen;
+	int64_t calm_us;               /* monotonic: when the oldest tap's wait was short last */
+	_Atomic int64_t busy_until_us; /* monotonic */
 	_Atomic int64_t inside; /* taps between submit and done */
 	_Atomic uint64_t confirmed, replayed, refused;
 
