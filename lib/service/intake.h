@@ -79,6 +79,8 @@ struct intake_market {
 	bool (*grid)(void *u, struct quote_grid *ret);
 	/* Bets may be taken now (feed, override). */
 	bool (*betting)(void *u);
+	/* Adds the record of what that quote was made from (quote_log); false: it is not known. NULL: it never is. */
+	bool (*made)(void *u, int64_t quote_id, struct buf *ret);
 	void *u;
 };
 

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
+#include "book_quotes.h"
 #include "clk.h"
 #include "err.h"
 #include "intake_impl.h"
@@ -128,6 +129,25 @@ static int admit_all(struct intake *in, struct store *db, struct tap_list *l)
 	return 0;
 }
 
+static bool confirms_any(const struct tap_list *l)
+{
+	for (const struct intake_tap *t = l->head; t; t = t->next)
+		if (t->result == INTAKE_CONFIRMED)
+			return true;
+	return false;
+}
+
+/* What the batch's bets were priced from goes into the book with them, once for each quote. 0; 1: nothing to keep; <0. */
+static int keep_quote(struct intake *in, struct store *db, const struct tap_list *l)
+{
+	const struct quote_grid *g = &in->batch.grid;
+	_cleanup_(buf_free) struct buf made = BUF_INIT(QUOTE_LOG_MAX);
+	if (g->quote_id == in->kept_quote_id || !in->market.made || !confirms_any(l) ||
+			!in->market.made(in->market.u, g->quote_id, &made) || made.failed)
+		return 1;
+	return book_put_quote(db, g->quote_id, g->t_ms, made.p, made.n);
+}
+
 static void note_commit(struct intake *in)
 {
 	atomic_store(&in->last_commit_ms, clk_mono_ms());
@@ -150,16 +170,21 @@ static void run_batch(struct intake *in, struct tap_list *l)
 		answer_all_undone(in, l, false);
 		return;
 	}
-	r = week_commit(in->week);
+	int kept = keep_quote(in, db, l);
+	if (kept < 0)
+		week_rollback(in->week);
+	r = kept < 0 ? kept : week_commit(in->week);
 	if (r != 0) {
 		own_forget(in->own);
 		for (struct intake_tap *t = l->head; t; t = t->next)
 			intake_unadmit(in, t);
 		failed(in, r);
-		answer_all_undone(in, l, r < 0 && r != -ENOSPC);
+		answer_all_undone(in, l, kept >= 0 && r < 0 && r != -ENOSPC);
 		return;
 	}
 	note_commit(in);
+	if (kept == 0)
+		in->kept_quote_id = in->batch.grid.quote_id;
 	(void) pthread_mutex_lock(&in->lock);
 	in->batches++;
 	if (l->n > in->batch_max_seen)
