@@ -16,10 +16,12 @@
 #include "http.h"
 #include "httpd.h"
 #include "json.h"
+#include "ledger.h"
 #include "procs.h"
 #include "rnd.h"
 #include "sig.h"
 #include "store.h"
+#include "week.h"
 
 enum {
 	RECOVERS = 10000, SIGNED = 64, PARSES = 50000,
@@ -27,6 +29,7 @@ enum {
 	TRIPS = 2500, TRIP_BETS = 16,
 	BATCHES = 400, BATCH_BETS = 100, USERS = 2000, CHECKPOINT_PAGES = 1000
 };
+static const int64_t NOW_MS = 1771234565000, RICH = 1000000000000;
 
 static const char body[] =
 	"{\"wallet\":\"0x2c7536E3605D9C16a7a3D7b1898e529396a65c23\",\"cell\":\"1771234565_9742000_9744000\",\"stake\":1000000,"
@@ -131,7 +134,7 @@ static int floor_post(double *ret_us)
 			"POST /null HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
 			sizeof body - 1, body);
 	CHECK(p.n < sizeof p.request);
-	r = http_open(&p.http, address, POST_CONNECTIONS, posted, &p);
+	r = http_open(&p.http, &(struct http_conf){ .to = address, .connections = POST_CONNECTIONS }, posted, &p);
 	int64_t all = procs_own_us(), mine = clk_thread_cpu_us();
 	if (r == 0)
 		r = post_all(&p);
@@ -179,59 +182,60 @@ static int floor_redis(const char *address, struct procs *redis, double *ret_us,
 	return err_trace(r);
 }
 
-/* ---- the three statements of a bet, in the time-ordered schema ---- */
-
-static const struct store_migration migrations[] = {
-	{ 1,
-		"CREATE TABLE users(id INTEGER PRIMARY KEY, balance INTEGER NOT NULL CHECK(balance >= 0), version INTEGER NOT NULL,"
-		" last_entry INTEGER NOT NULL) STRICT;"
-		"CREATE TABLE ledger(id INTEGER PRIMARY KEY, user INTEGER NOT NULL, amount INTEGER NOT NULL,"
-		" balance_after INTEGER NOT NULL, previous INTEGER NOT NULL, kind INTEGER NOT NULL) STRICT;"
-		"CREATE TABLE bets(t0 INTEGER NOT NULL, low INTEGER NOT NULL, user INTEGER NOT NULL, stake INTEGER NOT NULL,"
-		" rate INTEGER NOT NULL, placed INTEGER NOT NULL, nonce BLOB NOT NULL, PRIMARY KEY(t0, low, user))"
-		" STRICT, WITHOUT ROWID;",
-		"DROP TABLE bets; DROP TABLE ledger; DROP TABLE users;" },
-	{ 0 },
-};
-static const struct store_schema schema = { .application_id = 0x62656e63, .migrations = migrations };
+/* ---- the three statements of a bet, on the tables of a week's own file ---- */
 
 static int make_users(struct store *db)
 {
 	int r = store_begin(db);
 	for (int64_t i = 1; i <= USERS && r == 0; i++) {
-		struct stmt *st = store_stmt(db, "INSERT INTO users VALUES(?1, 1000000000000, 0, 0)");
-		stmt_int(st, 1, i);
-		r = stmt_run(st);
+		struct wallet wallet = { { 1 } };
+		struct account a;
+		be64_put(wallet.b + 8, (uint64_t) i);
+		r = ledger_account_open(db, &wallet, NOW_MS, &a);
+		if (r == 0)
+			r = ledger_post(db, &(struct posting){ .user = a.user, .amount = { RICH }, .ref_type = LEDGER_DEPOSIT,
+					.ref_id = (char[]){ 'd', (char) ('0' + i / 1000 % 10), (char) ('0' + i / 100 % 10),
+							(char) ('0' + i / 10 % 10), (char) ('0' + i % 10), 0 }, .at_ms = NOW_MS }, &a);
 	}
 	return r == 0 ? store_commit(db) : r;
 }
 
 static int place(struct store *db, int64_t k)
 {
-	int64_t user = 1 + k % USERS, round = k / USERS;
+	int64_t user = 1 + k % USERS, round = k / USERS, row = USERS + 1 + k;
+	int64_t t0_s = NOW_MS / 1000 + 5 * (round + user % 8), low = 9742000 + 2000 * (user % 11);
 	uint8_t nonce[16] = { 0 };
 	be64_put(nonce, (uint64_t) k);
-	struct stmt *st = store_stmt(db, "UPDATE users SET balance = balance - ?2, version = version + 1, last_entry = ?3"
+	struct stmt *st = store_stmt(db, "UPDATE users SET balance = ?2, version = ?3, last_row = ?4, open_bets = ?5, open_stake = ?6"
 			" WHERE id = ?1");
 	stmt_int(st, 1, user);
-	stmt_int(st, 2, 1000000);
-	stmt_int(st, 3, k + 1);
+	stmt_int(st, 2, RICH - 1000000 * (round + 1));
+	stmt_int(st, 3, round + 2);
+	stmt_int(st, 4, row);
+	stmt_int(st, 5, round + 1);
+	stmt_int(st, 6, 1000000 * (round + 1));
 	int r = stmt_run(st);
 	if (r != 0)
 		return r;
-	st = store_stmt(db, "INSERT INTO ledger VALUES(?1, ?2, -1000000, 5000000, ?3, 1)");
-	stmt_int(st, 1, k + 1);
+	st = store_stmt(db, "INSERT INTO transaction_ledger(id, user, amount, balance_after, ref_type, ref_id, prev, at)"
+			" VALUES (?1, ?2, -1000000, ?3, 'BET', '01KHK3RSB8000G02J92TG0001B', ?4, ?5)");
+	stmt_int(st, 1, row);
 	stmt_int(st, 2, user);
-	stmt_int(st, 3, k);
+	stmt_int(st, 3, RICH - 1000000 * (round + 1));
+	stmt_int(st, 4, row - USERS);
+	stmt_int(st, 5, NOW_MS + k);
 	r = stmt_run(st);
 	if (r != 0)
 		return r;
-	st = store_stmt(db, "INSERT INTO bets VALUES(?1, ?2, ?3, 1000000, 20000, ?4, ?5)");
-	stmt_int(st, 1, 1771234565 + 5 * (round + user % 8));
-	stmt_int(st, 2, 9742000 + 2000 * (user % 11));
+	st = store_stmt(db, "INSERT INTO bets(t0, low, user, stake, rate, rate_min, placed_at, signed_at, nonce, status, bet_row, pay_row)"
+			" VALUES (?1, ?2, ?3, 1000000, 20000, 19900, ?4, ?5, ?6, 1, ?7, 0)");
+	stmt_int(st, 1, t0_s);
+	stmt_int(st, 2, low);
 	stmt_int(st, 3, user);
-	stmt_int(st, 4, 1771234501000 + k);
-	stmt_blob(st, 5, nonce, sizeof nonce);
+	stmt_int(st, 4, NOW_MS + k);
+	stmt_int(st, 5, NOW_MS / 1000);
+	stmt_blob(st, 6, nonce, sizeof nonce);
+	stmt_int(st, 7, row);
 	return stmt_run(st);
 }
 
@@ -254,19 +258,18 @@ static int place_batches(struct store *db)
 
 static int floor_statements(const char *dir, double *ret_us)
 {
-	char path[256];
-	struct store *db;
-	(void) snprintf(path, sizeof path, "%s/floors.db", dir);
-	int r = store_open(&db, path, STORE_WRITE, &schema);
+	struct week *w;
+	int r = week_open(&w, dir, STORE_WRITE, NOW_MS);
 	if (r != 0)
-		return r < 0 ? err_trace(r) : err_say(-EIO, "%s: result %d", path, r);
+		return r < 0 ? err_trace(r) : err_say(-EIO, "%s: result %d", dir, r);
+	struct store *db = week_store(w);
 	(void) store_checkpointer(db);
 	r = make_users(db);
 	int64_t from = clk_thread_cpu_us();
 	if (r == 0)
 		r = place_batches(db);
 	*ret_us = (double) (clk_thread_cpu_us() - from) / (BATCHES * BATCH_BETS);
-	(void) store_close(db);
+	(void) week_close(w);
 	return r == 0 ? 0 : r < 0 ? err_trace(r) : err_say(-EIO, "users: result %d", r);
 }
 

@@ -26,6 +26,7 @@ struct conn {
 };
 
 struct http {
+	struct http_conf conf; /* texts borrowed */
 	struct sockaddr_in to;
 	http_done *done;
 	void *u;
@@ -34,7 +35,7 @@ struct http {
 	struct conn conns[];
 };
 
-static int parse_address(struct sockaddr_in *ret, const char *address)
+int http_parse_to(struct sockaddr_in *ret, const char *address)
 {
 	char host[64];
 	const char *colon = strrchr(address, ':');
@@ -50,6 +51,21 @@ static int parse_address(struct sockaddr_in *ret, const char *address)
 	return 0;
 }
 
+int http_bind(int fd, const struct http_conf *conf, size_t i)
+{
+	const int on = 1;
+	struct sockaddr_in from = { .sin_family = AF_INET };
+	if (!conf->from)
+		return 0;
+	if (inet_pton(AF_INET, conf->from, &from.sin_addr) != 1)
+		return err_say(-EINVAL, "%s: must be a numeric address", conf->from);
+	if (conf->spread > 0)
+		from.sin_addr.s_addr = htonl(ntohl(from.sin_addr.s_addr) + (uint32_t) (i % conf->spread));
+	/* The port is chosen at the connection: one that another connection has may serve here too. */
+	(void) setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+	return bind(fd, (const struct sockaddr *) &from, sizeof from) == 0 ? 0 : err_say(-errno, "bind: %m");
+}
+
 /* Blocking, since loopback answers at once or never; then the socket is the loop's. */
 static int conn_up(struct http *h, size_t i)
 {
@@ -61,6 +77,9 @@ static int conn_up(struct http *h, size_t i)
 		return err_say(-errno, "socket: %m");
 	(void) setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
 	(void) setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	int r = http_bind(c->fd, &h->conf, i);
+	if (r < 0)
+		return err_trace(r);
 	if (connect(c->fd, (const struct sockaddr *) &h->to, sizeof h->to) != 0)
 		return err_say(-errno, "connect: %m");
 	struct epoll_event e = { .events = EPOLLIN, .data.u64 = i };
@@ -78,19 +97,20 @@ static void conn_down(struct conn *c)
 	c->waits_to_write = false;
 }
 
-int http_open(struct http **ret, const char *address, size_t connections, http_done *done, void *u)
+int http_open(struct http **ret, const struct http_conf *conf, http_done *done, void *u)
 {
-	CHECK(connections > 0 && connections <= HTTP_CONNECTIONS_MAX);
-	struct http *h = calloc(1, sizeof *h + connections * sizeof h->conns[0]);
+	CHECK(conf->connections > 0 && conf->connections <= HTTP_CONNECTIONS_MAX);
+	struct http *h = calloc(1, sizeof *h + conf->connections * sizeof h->conns[0]);
 	if (!h)
 		return -ENOMEM;
 	h->done = done;
 	h->u = u;
-	h->n = connections;
+	h->conf = *conf;
+	h->n = conf->connections;
 	for (size_t i = 0; i < h->n; i++)
 		h->conns[i].fd = -1;
 	h->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	int r = h->epoll_fd < 0 ? -errno : parse_address(&h->to, address);
+	int r = h->epoll_fd < 0 ? -errno : http_parse_to(&h->to, conf->to);
 	for (size_t i = 0; i < h->n && r == 0; i++) {
 		h->conns[i].in = malloc(HTTP_REPLY_MAX + 1);
 		r = h->conns[i].in ? conn_up(h, i) : -ENOMEM;
@@ -205,7 +225,8 @@ static int parse(struct conn *c, struct http_reply *ret, bool *ret_close)
 		return -EBADMSG;
 	if (c->in_n < head + body)
 		return 0;
-	*ret = (struct http_reply){ .status = status, .body = end, .n = body };
+	*ret = (struct http_reply){ .status = status, .body = end, .n = body,
+		.retry_after = header(c->in, end, "Retry-After") != NULL };
 	*ret_close = way && strncasecmp(way + strspn(way, " "), "close", 5) == 0;
 	return 1;
 }
@@ -279,7 +300,7 @@ int http_once(const char *address, const char *request, int timeout_ms, unsigned
 	struct http *h;
 	struct once o = { .out = out, .size = size };
 	int64_t until = clk_mono_ms() + timeout_ms;
-	int r = http_open(&h, address, 1, once_done, &o);
+	int r = http_open(&h, &(struct http_conf){ .to = address, .connections = 1 }, once_done, &o);
 	if (r < 0)
 		return err_trace(r);
 	r = http_send(h, 0, request, strlen(request));

@@ -4,6 +4,8 @@
 #ifndef BENCH_HTTP_H
 #define BENCH_HTTP_H
 
+#include <netinet/in.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,13 +19,24 @@ struct http_reply {
 	unsigned status; /* 0: the connection was lost, whether the request was carried out is not known */
 	const char *body; /* NUL-terminated; lives during the call */
 	size_t n;
+	bool retry_after; /* the header was there */
 };
 
 /* conn is idle again when it is called: it may send. */
 typedef void http_done(void *u, size_t conn, const struct http_reply *reply);
 
-/* address: host:port with a numeric host. */
-MUST_CHECK int http_open(struct http **ret, const char *address, size_t connections, http_done *done, void *u);
+struct http_conf {
+	const char *to;     /* host:port with a numeric host */
+	size_t connections;
+	const char *from;   /* the connections' own address, connection i's is i % spread beyond it; NULL: the kernel's choice */
+	size_t spread;
+};
+
+/* The two ends of connection i, for who opens it himself. */
+MUST_CHECK int http_parse_to(struct sockaddr_in *ret, const char *to);
+MUST_CHECK int http_bind(int fd, const struct http_conf *conf, size_t i);
+
+MUST_CHECK int http_open(struct http **ret, const struct http_conf *conf, http_done *done, void *u);
 struct http *http_close(struct http *h);
 MUST_CHECK int http_send(struct http *h, size_t conn, const char *request, size_t n);
 /* Reads what came and calls back; waits for something at most wait_us. */

@@ -146,7 +146,7 @@ int players_new(struct player **ret, size_t n, const char *api, size_t connectio
 	for (size_t i = 0; i < n && r == 0; i++)
 		r = player_make(&l.players[i]);
 	if (r == 0)
-		r = http_open(&l.http, api, connections, answered, &l);
+		r = http_open(&l.http, &(struct http_conf){ .to = api, .connections = connections }, answered, &l);
 	if (r == 0)
 		r = log_all_in(&l, connections);
 	(void) http_close(l.http);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "err.h"
 
@@ -67,4 +68,32 @@ int64_t procs_own_us(void)
 	struct rusage u;
 	(void) getrusage(RUSAGE_SELF, &u);
 	return (int64_t) (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000000 + u.ru_utime.tv_usec + u.ru_stime.tv_usec;
+}
+
+int64_t proc_resident_kb(pid_t pid)
+{
+	char path[64];
+	int64_t pages = 0;
+	(void) snprintf(path, sizeof path, "/proc/%d/statm", (int) pid);
+	FILE *f = fopen(path, "r");
+	if (!f)
+		return 0;
+	if (fscanf(f, "%*d %" SCNd64, &pages) != 1)
+		pages = 0;
+	(void) fclose(f);
+	return pages * sysconf(_SC_PAGESIZE) / 1024;
+}
+
+int64_t proc_descriptors(pid_t pid)
+{
+	char path[64];
+	int64_t n = 0;
+	(void) snprintf(path, sizeof path, "/proc/%d/fd", (int) pid);
+	DIR *d = opendir(path);
+	if (!d)
+		return 0;
+	for (struct dirent *e; (e = readdir(d));)
+		n += e->d_name[0] != '.';
+	(void) closedir(d);
+	return n;
 }

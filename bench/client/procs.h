@@ -1,4 +1,4 @@
-/* procs.h - the CPU time that other processes used, by /proc. Thread: any. */
+/* procs.h - the CPU time that other processes used, their memory and descriptors, by /proc. Thread: any. */
 #ifndef BENCH_PROCS_H
 #define BENCH_PROCS_H
 
@@ -26,5 +26,8 @@ MUST_CHECK int procs_add(struct procs *p, const char *text);
 /* Time on a CPU of the threads that each has now, children not counted; of a process that is gone, as last read. */
 void procs_read(struct procs *p);
 int64_t procs_own_us(void);
+/* Resident memory and open descriptors; 0 of a process that is gone. */
+int64_t proc_resident_kb(pid_t pid);
+int64_t proc_descriptors(pid_t pid);
 
 #endif

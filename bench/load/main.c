@@ -1,5 +1,5 @@
-/* bench-load - signed bets by many wallets, as fast as they are answered and at a fixed rate; JSON on stdout. Signing
- * and logins are done before each phase and are not in its numbers. */
+/* bench-load - signed bets by many wallets, as fast as they are answered or by a plan; JSON on stdout. Signing in and signing
+ * are done before and are not in its numbers. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -10,6 +10,7 @@
 #include "err.h"
 #include "http.h"
 #include "money.h"
+#include "plan.h"
 #include "players.h"
 #include "shots.h"
 #include "sig.h"
@@ -17,106 +18,96 @@
 
 struct options {
 	const char *api;
-	size_t connections, bets;
-	double rate, share, seconds;
-	int64_t chain_id;
+	struct http_conf http;
+	size_t bets, wallets;
+	struct plan plan;
+	int64_t start_ms, chain_id;
 	unsigned threads;
 	struct procs procs;
 };
 
 static const char usage[] =
-	"bench-load --api HOST:PORT [--connections 64] [--bets 40000] [--rate R | --open-share S] [--seconds 10]\n"
+	"bench-load --api HOST:PORT {--bets N | --plan NAME:RATE:SECONDS,...} [--connections 64] [--wallets N]\n"
+	"           [--to HOST:PORT] [--from ADDRESS [--spread N]] [--start-at MS]\n"
 	"           [--chain-id 1] [--sign-threads 2] [--process NAME=PID]...\n"
-	"Closed loop of --bets over --connections; then, if asked for, an open loop for --seconds: of R bets a\n"
-	"second, or of the share S of what the closed loop reached.\n"
-	"The named processes' CPU time is measured. New wallets need a TAP_WELCOME_CREDIT.\n";
+	"Closed loop of --bets, or an open loop of the plan's parts, one behind the other, each of RATE bets a second.\n"
+	"Wallets sign in at --api; bets go to --to, if given, from N addresses from ADDRESS on. The plan begins at the\n"
+	"moment --start-at (ms since 1970), so that others can keep step. --wallets 1 is a flood: its cells come again.\n"
+	"The named processes' CPU time is measured, and the first one's memory. New wallets need a TAP_WELCOME_CREDIT.\n";
 
 static int parse_options(struct options *o, int argc, char **argv)
 {
 	static const struct option names[] = {
 		{ "api", required_argument, NULL, 'a' }, { "connections", required_argument, NULL, 'c' },
-		{ "bets", required_argument, NULL, 'n' }, { "rate", required_argument, NULL, 'r' },
-		{ "open-share", required_argument, NULL, 'o' },
-		{ "seconds", required_argument, NULL, 's' }, { "chain-id", required_argument, NULL, 'i' },
+		{ "bets", required_argument, NULL, 'n' }, { "plan", required_argument, NULL, 'l' },
+		{ "wallets", required_argument, NULL, 'w' }, { "to", required_argument, NULL, 'o' },
+		{ "from", required_argument, NULL, 'f' }, { "spread", required_argument, NULL, 's' },
+		{ "start-at", required_argument, NULL, 'b' }, { "chain-id", required_argument, NULL, 'i' },
 		{ "sign-threads", required_argument, NULL, 't' }, { "process", required_argument, NULL, 'p' }, { 0 },
 	};
-	int c;
-	while ((c = getopt_long(argc, argv, "", names, NULL)) != -1) {
+	int c, r = 0;
+	while (r == 0 && (c = getopt_long(argc, argv, "", names, NULL)) != -1) {
 		switch (c) {
 		case 'a': o->api = optarg; break;
-		case 'c': o->connections = strtoul(optarg, NULL, 10); break;
+		case 'c': o->http.connections = strtoul(optarg, NULL, 10); break;
 		case 'n': o->bets = strtoul(optarg, NULL, 10); break;
-		case 'r': o->rate = strtod(optarg, NULL); break;
-		case 'o': o->share = strtod(optarg, NULL); break;
-		case 's': o->seconds = strtod(optarg, NULL); break;
+		case 'l': r = plan_parse(&o->plan, optarg); break;
+		case 'w': o->wallets = strtoul(optarg, NULL, 10); break;
+		case 'o': o->http.to = optarg; break;
+		case 'f': o->http.from = optarg; break;
+		case 's': o->http.spread = strtoul(optarg, NULL, 10); break;
+		case 'b': o->start_ms = strtoll(optarg, NULL, 10); break;
 		case 'i': o->chain_id = strtoll(optarg, NULL, 10); break;
 		case 't': o->threads = (unsigned) strtoul(optarg, NULL, 10); break;
-		case 'p':
-			if (procs_add(&o->procs, optarg) < 0)
-				return -EINVAL;
-			break;
+		case 'p': r = procs_add(&o->procs, optarg); break;
 		default: return err_say(-EINVAL, "an unknown option");
 		}
 	}
-	if (!o->api || o->connections < 1 || o->connections > HTTP_CONNECTIONS_MAX || o->threads < 1 || o->rate < 0 ||
-			o->share < 0 || optind != argc)
-		return err_say(-EINVAL, "--api, and --connections of 1 to 4096");
+	if (r < 0)
+		return err_trace(r);
+	if (!o->api || o->http.connections < 1 || o->http.connections > HTTP_CONNECTIONS_MAX || o->threads < 1 ||
+			(o->bets > 0) == (o->plan.shots > 0) || optind != argc)
+		return err_say(-EINVAL, "--api, one of --bets and --plan, and --connections of 1 to 4096");
 	return 0;
-}
-
-/* Fresh wallets, their bets, and the volley: one phase's numbers do not depend on another's. */
-static int phase(const struct options *o, const char *name, double rate, size_t bets, double send_s, struct json_out *w,
-		double *ret_per_second)
-{
-	struct volley_conf conf = { .api = o->api, .connections = o->connections, .rate = rate };
-	struct shots_conf signing = { .api = o->api, .chain_id = o->chain_id, .stake_micros = MICROS_PER_USD,
-		.send_s = send_s, .threads = o->threads };
-	size_t n_players = bets / (SHOTS_A_PLAYER_MAX / 2) + 1;
-	struct player *players;
-	struct shots shots;
-	struct volley v;
-
-	(void) fprintf(stderr, "bench-load: %s: signing in %zu wallets\n", name, n_players);
-	int r = players_new(&players, n_players, o->api, 32);
-	if (r < 0)
-		return err_trace(r);
-	(void) fprintf(stderr, "bench-load: %s: signing %zu bets\n", name, bets);
-	r = shots_new(&shots, &signing, players, n_players, bets);
-	free(players);
-	if (r < 0)
-		return err_trace(r);
-	(void) fprintf(stderr, "bench-load: %s: sending %zu bets on %zu cells\n", name, shots.n, shots.cells);
-	r = volley_run(&v, &conf, &shots, &o->procs);
-	if (r == 0) {
-		volley_report(&v, name, &conf, &shots, w);
-		*ret_per_second = (double) v.accepted * 1e6 / (double) v.took_us;
-	}
-	volley_free(&v);
-	shots_free(&shots);
-	return err_trace(r);
 }
 
 static int run(const struct options *o, struct buf *out)
 {
-	/* what the plan assumes of a closed loop; too slow a server gets fewer bets accepted, not a wrong number */
-	const double closed_per_second = 4000;
+	bool open = o->plan.shots > 0;
+	size_t bets = open ? o->plan.shots : o->bets, n_players = o->wallets ? o->wallets : bets / SHOTS_A_PLAYER + 1;
+	struct volley_conf conf = { .http = o->http, .plan = open ? &o->plan : NULL };
+	struct shots_conf signing = { .api = o->api, .plan = conf.plan, .wanted = o->bets, .start_ms = o->start_ms,
+		.chain_id = o->chain_id, .stake_micros = MICROS_PER_USD, .threads = o->threads, .flood = o->wallets == 1 };
+	struct player *players;
+	struct shots shots;
+	struct volley v;
 	struct json_out w;
-	double reached = 0, unused;
+
+	if (!conf.http.to)
+		conf.http.to = o->api;
 	int r = sig_init();
-	jw_begin(&w, out);
-	jw_object(&w, NULL);
-	if (r == 0 && o->bets > 0)
-		r = phase(o, "closed", 0, o->bets, (double) o->bets / closed_per_second, &w, &reached);
-	double rate = o->rate > 0 ? o->rate : o->share * reached;
-	if (r == 0 && rate > 0)
-		r = phase(o, "open", rate, (size_t) (rate * o->seconds), o->seconds, &w, &unused);
-	jw_end_object(&w);
-	return r;
+	if (r == 0)
+		r = players_new(&players, n_players, o->api, 32);
+	if (r < 0)
+		return err_trace(r);
+	r = shots_new(&shots, &signing, players, n_players);
+	free(players);
+	if (r < 0)
+		return err_trace(r);
+	conf.start_ms = shots.start_ms;
+	r = volley_run(&v, &conf, &shots, &o->procs);
+	if (r == 0) {
+		jw_begin(&w, out);
+		r = volley_report(&v, &conf, &shots, &w);
+		volley_free(&v);
+	}
+	shots_free(&shots);
+	return err_trace(r);
 }
 
 int main(int argc, char **argv)
 {
-	struct options o = { .connections = 64, .bets = 40000, .seconds = 10, .chain_id = 1, .threads = 2 };
+	struct options o = { .http = { .connections = 64 }, .chain_id = 1, .threads = 2 };
 	struct buf out = BUF_INIT(1 << 20);
 	if (parse_options(&o, argc, argv) < 0) {
 		(void) fprintf(stderr, "%s\n%s", err_text(), usage);

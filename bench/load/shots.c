@@ -8,100 +8,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "buf.h"
+#include "board.h"
 #include "clk.h"
 #include "err.h"
-#include "grid.h"
 #include "hex.h"
-#include "http.h"
-#include "json.h"
 #include "rate.h"
 #include "rnd.h"
 #include "sig.h"
 #include "tap.h"
 
-enum { CELLS_MAX = GRID_COLUMNS_MAX * GRID_ROWS_MAX, THREADS_MAX = 8, BODY_MAX = 512 };
+enum { THREADS_MAX = 8, BODY_MAX = 512 };
 
-/* One thread signs so many a second here, the daemons beside it; for the plan, not for the result. */
-#define SIGNED_A_SECOND 8000.0
+/* For the plan, not for the result. One thread signs so many a second, the daemons beside it; a closed loop is no slower and
+ * no faster than this: who is slower finds cells closed. */
+static const double SIGNED_A_SECOND = 10000, CLOSED_SLOWEST = 2500, CLOSED_FASTEST = 40000;
 
-struct open_cell {
+struct dealt {
 	struct cell cell;
-	int64_t rate;
+	int64_t timestamp_s;
 };
-
-struct board {
-	int64_t column_s;
-	struct open_cell cells[CELLS_MAX];
-	size_t n;
-};
-
-/* ---- the grid ---- */
-
-static bool int_of(const struct json_value *v, int64_t *ret)
-{
-	return v && json_int(v, ret);
-}
-
-static void take_column(struct board *b, const struct json_value *rates, int64_t t0_s, int64_t low, int64_t height)
-{
-	for (const struct json_value *v = json_first(rates); v && b->n < CELLS_MAX; v = json_next(v), low += height) {
-		int64_t rate;
-		if (int_of(v, &rate) && rate >= RATE_LEAST)
-			b->cells[b->n++] = (struct open_cell){ { t0_s, low, low + height }, rate };
-	}
-}
-
-static int parse_board(struct board *b, const char *text, int64_t after_s)
-{
-	_cleanup_(json_freep) struct json *j = NULL;
-	const char *why;
-	int64_t low, height, t0_s;
-	if (json_parse(&j, text, strlen(text), &why) != 0)
-		return err_say(-EPROTO, "the grid is no JSON: %s", why);
-	const struct json_value *g = json_root(j), *rows = json_get(g, "rows");
-	if (!int_of(json_get(rows, "low"), &low) || !int_of(json_get(rows, "height"), &height) ||
-			!int_of(json_get(json_get(g, "constants"), "column_seconds"), &b->column_s))
-		return err_say(-EPROTO, "the grid lacks its rows or constants");
-	const struct json_value *column = json_first(json_get(g, "columns")), *rates = json_first(json_get(g, "rates"));
-	for (; column && rates; column = json_next(column), rates = json_next(rates))
-		if (int_of(column, &t0_s) && t0_s > after_s)
-			take_column(b, rates, t0_s, low, height);
-	return 0;
-}
-
-/* The surest cells first: those stay open when the price moves. */
-static int by_rate(const void *a, const void *b)
-{
-	const struct open_cell *x = a, *y = b;
-	return (x->rate > y->rate) - (x->rate < y->rate);
-}
-
-static int read_board(struct board *b, const char *api, int64_t after_s)
-{
-	static char text[HTTP_REPLY_MAX];
-	unsigned status;
-	b->n = 0;
-	int r = http_once(api, "GET /api/v1/grid HTTP/1.1\r\nHost: bench\r\n\r\n", 5000, &status, text, sizeof text);
-	if (r < 0)
-		return err_trace(r);
-	if (status != 200)
-		return err_say(-EPROTO, "grid: status %u %.200s", status, text);
-	r = parse_board(b, text, after_s);
-	if (r < 0)
-		return err_trace(r);
-	qsort(b->cells, b->n, sizeof b->cells[0], by_rate);
-	return 0;
-}
-
-/* ---- signing ---- */
 
 struct signer {
 	const struct shots_conf *conf;
 	const struct player *players;
-	const struct board *board;
-	size_t n_players, cells;
-	int64_t timestamp_s;
+	const struct dealt *dealt;
+	size_t n_players;
 	struct shot *shots;
 	size_t from, to;
 	int failed;
@@ -114,17 +45,17 @@ static void fresh_nonce(uint8_t nonce[NONCE_SIZE])
 	nonce[8] = (uint8_t) (0x80 | (nonce[8] & 0x3f));
 }
 
-static int sign_one(const struct signer *s, const struct player *p, const struct cell *cell, struct shot *ret)
+static int sign_one(const struct signer *s, const struct player *p, const struct dealt *d, struct shot *ret)
 {
-	struct tap tap = { .wallet = p->wallet, .cell = *cell, .stake = money_of(s->conf->stake_micros),
-		.rate_min = { RATE_LEAST }, .timestamp_s = s->timestamp_s, .chain_id = s->conf->chain_id };
+	struct tap tap = { .wallet = p->wallet, .cell = d->cell, .stake = money_of(s->conf->stake_micros),
+		.rate_min = { RATE_LEAST }, .timestamp_s = d->timestamp_s, .chain_id = s->conf->chain_id };
 	char text[TAP_TEXT_MAX], body[BODY_MAX];
 	char cell_text[CELL_TEXT_SIZE], nonce[UUID_TEXT_SIZE], hex[2 * SIG_SIZE + 1];
 	struct sig sig;
 	fresh_nonce(tap.nonce);
 	if (sig_sign(&sig, p->secret, text, tap_text(text, &tap)) != 0)
 		return -EIO;
-	cell_format(cell_text, cell);
+	cell_format(cell_text, &tap.cell);
 	nonce_format(nonce, tap.nonce);
 	hex_encode(hex, sig.b, SIG_SIZE);
 	int n = snprintf(body, sizeof body,
@@ -142,15 +73,11 @@ static int sign_one(const struct signer *s, const struct player *p, const struct
 	return 0;
 }
 
-/* Shot k is player k mod P's next cell; players begin at different cells, so that one batch spreads over many. */
 static void *sign_some(void *u)
 {
 	struct signer *s = u;
-	for (size_t k = s->from; k < s->to && s->failed == 0; k++) {
-		size_t player = k % s->n_players, round = k / s->n_players;
-		const struct cell *cell = &s->board->cells[(player + round) % s->cells].cell;
-		s->failed = sign_one(s, &s->players[player], cell, &s->shots[k]);
-	}
+	for (size_t k = s->from; k < s->to && s->failed == 0; k++)
+		s->failed = sign_one(s, &s->players[k % s->n_players], &s->dealt[k], &s->shots[k]);
 	return NULL;
 }
 
@@ -160,8 +87,10 @@ static int sign_all(struct shots *ret, const struct signer *what, unsigned threa
 	struct signer part[THREADS_MAX];
 	unsigned started = 0;
 	int r = 0;
+	int64_t from_us = clk_mono_us();
 	for (; started < threads; started++) {
 		part[started] = *what;
+		part[started].shots = ret->v;
 		part[started].from = ret->n * started / threads;
 		part[started].to = ret->n * (started + 1) / threads;
 		r = -pthread_create(&thread[started], NULL, sign_some, &part[started]);
@@ -173,48 +102,66 @@ static int sign_all(struct shots *ret, const struct signer *what, unsigned threa
 		if (r == 0)
 			r = part[started].failed;
 	}
+	ret->sign_us = clk_mono_us() - from_us;
 	return r < 0 ? err_say(r, "signing failed") : 0;
 }
 
-static void note_span(struct shots *s, const struct board *b)
+/* Between which moments, in seconds since the begin, shot k is sent. */
+static void span_of(const struct shots_conf *conf, size_t k, double *ret_early, double *ret_late)
 {
-	s->first_t0_s = INT64_MAX;
-	for (size_t i = 0; i < s->cells; i++) {
-		int64_t t0 = b->cells[i].cell.t0_s;
-		s->first_t0_s = t0 < s->first_t0_s ? t0 : s->first_t0_s;
-		s->last_t0_s = t0 > s->last_t0_s ? t0 : s->last_t0_s;
-	}
+	*ret_early = conf->plan ? (double) plan_due_us(conf->plan, k) / 1e6 : (double) k / CLOSED_FASTEST;
+	*ret_late = (conf->plan ? *ret_early : (double) k / CLOSED_SLOWEST) + SHOTS_LATE_S;
 }
 
-int shots_new(struct shots *ret, const struct shots_conf *conf, const struct player *players, size_t n_players,
-		size_t wanted)
+/* Shot k is player k mod P's next. */
+static int deal_all(struct shots *ret, struct dealt *dealt, struct hand *hands, const struct board *board,
+		const struct shots_conf *conf, size_t n_players)
+{
+	for (size_t k = 0; k < ret->n; k++) {
+		struct deal d = { .base_s = ret->start_ms / 1000, .player = k % n_players, .round = k / n_players };
+		double early, late;
+		span_of(conf, k, &early, &late);
+		d.early_s = (ret->start_ms + (int64_t) (early * 1e3)) / 1000;
+		d.late_s = (ret->start_ms + (int64_t) (late * 1e3)) / 1000;
+		if (!board_deal(board, &d, conf->flood ? NULL : &hands[d.player], &dealt[k].cell))
+			return err_say(-EAGAIN, "too few cells are open for bet %zu of player %zu", d.round, d.player);
+		dealt[k].timestamp_s = (d.early_s + d.late_s) / 2;
+		if (dealt[k].cell.t0_s > ret->last_t0_s)
+			ret->last_t0_s = dealt[k].cell.t0_s;
+	}
+	return 0;
+}
+
+static int deal_and_sign(struct shots *ret, const struct shots_conf *conf, const struct player *players, size_t n_players,
+		unsigned threads)
 {
 	static struct board board;
-	unsigned threads = conf->threads < THREADS_MAX ? conf->threads : THREADS_MAX;
-	double sign_s = (double) wanted / SIGNED_A_SECOND / threads;
-	int64_t now_ms = clk_now_ms();
-	int64_t until_s = now_ms / 1000 + (int64_t) (sign_s + conf->send_s) + 1;
-
-	*ret = (struct shots){ 0 };
-	int r = read_board(&board, conf->api, until_s + 2 * 5);
-	if (r < 0)
-		return err_trace(r);
-	if (board.n == 0)
-		return err_say(-EAGAIN, "no cell stays open until %lld: send fewer bets at once", (long long) until_s);
-	ret->cells = board.n < SHOTS_A_PLAYER_MAX ? board.n : SHOTS_A_PLAYER_MAX;
-	ret->n = wanted < ret->cells * n_players ? wanted : ret->cells * n_players;
+	struct dealt *dealt = calloc(ret->n, sizeof *dealt);
+	struct hand *hands = calloc(n_players, sizeof *hands);
+	struct signer what = { .conf = conf, .players = players, .dealt = dealt, .n_players = n_players };
 	ret->v = calloc(ret->n, sizeof *ret->v);
-	if (!ret->v)
-		return -ENOMEM;
-	note_span(ret, &board);
-	struct signer what = { .conf = conf, .players = players, .board = &board, .n_players = n_players,
-		.cells = ret->cells, .timestamp_s = now_ms / 1000 + (int64_t) (sign_s + conf->send_s / 2), .shots = ret->v };
-	int64_t from_us = clk_mono_us();
-	r = sign_all(ret, &what, threads);
-	ret->sign_us = clk_mono_us() - from_us;
+	int r = dealt && hands && ret->v ? board_read(&board, conf->api) : -ENOMEM;
+	if (r == 0)
+		r = deal_all(ret, dealt, hands, &board, conf, n_players);
+	if (r == 0)
+		r = sign_all(ret, &what, threads);
+	free(dealt);
+	free(hands);
+	return r;
+}
+
+int shots_new(struct shots *ret, const struct shots_conf *conf, const struct player *players, size_t n_players)
+{
+	unsigned threads = conf->threads < THREADS_MAX ? conf->threads : THREADS_MAX;
+	*ret = (struct shots){ .n = conf->plan ? conf->plan->shots : conf->wanted, .start_ms = conf->start_ms };
+	if (ret->start_ms == 0)
+		ret->start_ms = clk_now_ms() + 500 + (int64_t) ((double) ret->n * 1000 / SIGNED_A_SECOND / threads);
+	int r = deal_and_sign(ret, conf, players, n_players, threads);
+	if (r == 0 && clk_now_ms() > ret->start_ms + SHOTS_LATE_S * 1000)
+		r = err_say(-ETIME, "signing %zu bets took %lld ms, more than was planned", ret->n, (long long) (ret->sign_us / 1000));
 	if (r < 0)
 		shots_free(ret);
-	return r;
+	return err_trace(r);
 }
 
 void shots_free(struct shots *s)

@@ -1,5 +1,4 @@
-/* shots.h - signed bets, ready to be sent: the open cells of the newest grid, dealt to the players, each cell at most
- * once to each. */
+/* shots.h - signed bets, ready to be sent: cells dealt to the players, each at most once to each. */
 #ifndef LOAD_SHOTS_H
 #define LOAD_SHOTS_H
 
@@ -7,9 +6,11 @@
 #include <stdint.h>
 
 #include "attr.h"
+#include "plan.h"
 #include "players.h"
 
-enum { SHOT_SIZE = 768, SHOTS_A_PLAYER_MAX = 50 };
+/* A wallet may place 5 a second and 60 at once: so many of each are never refused, however fast they are sent. */
+enum { SHOT_SIZE = 768, SHOTS_A_PLAYER = 40, SHOTS_LATE_S = 4 };
 
 struct shot {
 	uint16_t n;
@@ -19,21 +20,22 @@ struct shot {
 struct shots {
 	struct shot *v;
 	size_t n;
-	size_t cells;     /* of how many each player has some */
-	int64_t first_t0_s, last_t0_s;
-	int64_t sign_us;  /* wall time of the signing */
+	int64_t start_ms;  /* wall: when the first is to be sent; at most SHOTS_LATE_S later */
+	int64_t last_t0_s;
+	int64_t sign_us;   /* wall time of the signing */
 };
 
 struct shots_conf {
 	const char *api;
+	const struct plan *plan;  /* NULL: a closed loop */
+	size_t wanted;            /* of a closed loop */
+	int64_t start_ms;         /* 0: as soon as they are signed */
 	int64_t chain_id, stake_micros;
-	double send_s;    /* how long the sending will take: cells must stay open, and signatures good, as long */
 	unsigned threads;
+	bool flood;               /* cells may come again: most are refused before anyone looks at those */
 };
 
-/* Signs up to `wanted` bets: fewer when the grid has too few cells for the players. */
-MUST_CHECK int shots_new(struct shots *ret, const struct shots_conf *conf, const struct player *players, size_t n_players,
-		size_t wanted);
+MUST_CHECK int shots_new(struct shots *ret, const struct shots_conf *conf, const struct player *players, size_t n_players);
 void shots_free(struct shots *s);
 
 #endif

@@ -9,9 +9,8 @@
 #include "check.h"
 #include "clk.h"
 #include "err.h"
-#include "http.h"
 
-enum { LAST_ANSWERS_MS = 10000 };
+enum { LAST_ANSWERS_MS = 10000, OPENING_MS = 300 };
 
 struct gun {
 	const struct volley_conf *conf;
@@ -20,57 +19,83 @@ struct gun {
 	struct http *http;
 	int64_t start_us;
 	size_t next;
-	size_t idle[HTTP_CONNECTIONS_MAX], n_idle;
-	int64_t from_us[HTTP_CONNECTIONS_MAX]; /* what each connection's latency counts from */
+	size_t idle[HTTP_CONNECTIONS_MAX], idle_first, n_idle; /* a ring: each connection has its turn, as players have */
+	size_t shot[HTTP_CONNECTIONS_MAX];     /* what each connection sent */
+	int64_t from_us[HTTP_CONNECTIONS_MAX]; /* what its latency counts from */
+	int64_t second; /* up to which the processes were looked at */
 	int failed;
 };
 
-static void count_code(struct volley *v, const char *code, size_t n)
+static uint8_t code_of(struct volley *v, const char *code, size_t n, unsigned status)
 {
-	for (size_t i = 0; i < VOLLEY_CODES_MAX && n < VOLLEY_CODE_SIZE; i++) {
+	for (uint8_t i = 1; i < VOLLEY_CODES_MAX && n < VOLLEY_CODE_SIZE; i++) {
 		bool is_free = v->codes[i].code[0] == '\0';
 		if (!is_free && (strncmp(v->codes[i].code, code, n) != 0 || v->codes[i].code[n] != '\0'))
 			continue;
-		if (is_free)
+		if (is_free) {
 			memcpy(v->codes[i].code, code, n);
-		v->codes[i].n++;
-		return;
+			v->codes[i].status = status;
+		}
+		return i;
 	}
+	return VOLLEY_CODES_MAX - 1;
 }
 
-static void count_reply(struct volley *v, const struct http_reply *reply)
+static uint8_t code_of_reply(struct volley *v, const struct http_reply *reply)
 {
 	static const char mark[] = "\"code\":";
-	const char *at = reply->status == 202 ? NULL : strstr(reply->body, mark);
 	char status[VOLLEY_CODE_SIZE];
+	if (reply->status == 202)
+		return code_of(v, "accepted", strlen("accepted"), reply->status);
+	const char *at = strstr(reply->body, mark);
 	if (at) {
 		at += sizeof mark - 1;
 		at += strspn(at, " \"");
-		count_code(v, at, strcspn(at, "\""));
-		return;
+		return code_of(v, at, strcspn(at, "\""), reply->status);
 	}
 	int n = snprintf(status, sizeof status, reply->status ? "%u" : "lost", reply->status);
-	count_code(v, reply->status == 202 ? "accepted" : status, reply->status == 202 ? 8 : (size_t) n);
+	return code_of(v, status, (size_t) n, reply->status);
 }
 
-static void take_latency(struct gun *g, size_t conn, int64_t now_us)
+static void note(struct gun *g, size_t conn, const struct http_reply *reply)
 {
-	int64_t second = (now_us - g->start_us) / 1000000;
-	g->v->latency_us[g->v->accepted++] = (uint32_t) (now_us - g->from_us[conn]);
+	struct volley *v = g->v;
+	int64_t now_us = clk_mono_us(), second = (now_us - g->start_us) / 1000000;
+	v->answers[g->shot[conn]] = (struct answer){ .latency_us = (uint32_t) (now_us - g->from_us[conn]),
+		.code = code_of_reply(v, reply) };
+	v->answered++;
+	if ((reply->status == 429 || reply->status == 503) && !reply->retry_after)
+		v->without_retry_after++;
+	if (reply->status != 202)
+		return;
+	v->accepted++;
 	if (second >= 0 && second < VOLLEY_SECONDS_MAX)
-		g->v->accepted_in[second]++;
+		v->seconds[second].accepted++;
 }
 
 static int64_t due_us(const struct gun *g, size_t k)
 {
-	return g->start_us + (int64_t) ((double) k * 1e6 / g->conf->rate);
+	return g->start_us + plan_due_us(g->conf->plan, k);
+}
+
+static void idle_push(struct gun *g, size_t conn)
+{
+	g->idle[(g->idle_first + g->n_idle++) % HTTP_CONNECTIONS_MAX] = conn;
+}
+
+static size_t idle_take(struct gun *g)
+{
+	size_t conn = g->idle[g->idle_first];
+	g->idle_first = (g->idle_first + 1) % HTTP_CONNECTIONS_MAX;
+	g->n_idle--;
+	return conn;
 }
 
 static int fire(struct gun *g, size_t conn)
 {
 	const struct shot *s = &g->shots->v[g->next];
-	g->from_us[conn] = g->conf->rate > 0 ? due_us(g, g->next) : clk_mono_us();
-	g->next++;
+	g->from_us[conn] = g->conf->plan ? due_us(g, g->next) : clk_mono_us();
+	g->shot[conn] = g->next++;
 	g->v->sent++;
 	return http_send(g->http, conn, s->request, s->n);
 }
@@ -78,12 +103,9 @@ static int fire(struct gun *g, size_t conn)
 static void answered(void *u, size_t conn, const struct http_reply *reply)
 {
 	struct gun *g = u;
-	g->v->answered++;
-	count_reply(g->v, reply);
-	if (reply->status == 202)
-		take_latency(g, conn, clk_mono_us());
-	if (g->conf->rate > 0 || g->next == g->shots->n) {
-		g->idle[g->n_idle++] = conn;
+	note(g, conn, reply);
+	if (g->conf->plan || g->next == g->shots->n) {
+		idle_push(g, conn);
 		return;
 	}
 	int r = fire(g, conn);
@@ -99,10 +121,21 @@ static bool may_fire(const struct gun *g)
 static int64_t wait_us(const struct gun *g)
 {
 	const int64_t most = 100000;
-	if (g->conf->rate <= 0 || !may_fire(g))
+	if (!g->conf->plan || !may_fire(g))
 		return most;
 	int64_t until = due_us(g, g->next) - clk_mono_us();
 	return until < 0 ? 0 : until < most ? until : most;
+}
+
+/* Once a second. */
+static void look_at_process(struct gun *g)
+{
+	int64_t second = (clk_mono_us() - g->start_us) / 1000000;
+	if (second < g->second || second >= VOLLEY_SECONDS_MAX || g->v->procs.n == 0)
+		return;
+	g->second = second + 1;
+	g->v->seconds[second].resident_kb = proc_resident_kb(g->v->procs.v[0].pid);
+	g->v->seconds[second].descriptors = proc_descriptors(g->v->procs.v[0].pid);
 }
 
 static int loop(struct gun *g)
@@ -110,22 +143,17 @@ static int loop(struct gun *g)
 	int64_t gives_up_ms = INT64_MAX;
 	int r = 0;
 	while (r == 0 && g->failed == 0 && g->v->answered < g->shots->n) {
-		while (r == 0 && may_fire(g) && (g->conf->rate <= 0 || due_us(g, g->next) <= clk_mono_us()))
-			r = fire(g, g->idle[--g->n_idle]);
+		while (r == 0 && may_fire(g) && (!g->conf->plan || due_us(g, g->next) <= clk_mono_us()))
+			r = fire(g, idle_take(g));
 		if (r == 0)
 			r = http_turn(g->http, wait_us(g));
+		look_at_process(g);
 		if (g->next == g->shots->n && gives_up_ms == INT64_MAX)
 			gives_up_ms = clk_mono_ms() + LAST_ANSWERS_MS;
 		if (clk_mono_ms() > gives_up_ms)
 			return 0; /* what is unanswered stays counted as sent only */
 	}
 	return r < 0 ? r : g->failed;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	const uint32_t *x = a, *y = b;
-	return (*x > *y) - (*x < *y);
 }
 
 static void procs_since(struct procs *p, const struct procs *before)
@@ -135,31 +163,47 @@ static void procs_since(struct procs *p, const struct procs *before)
 		p->v[i].cpu_us -= before->v[i].cpu_us;
 }
 
+/* A server takes a connection that says nothing for long for a dead one: they are opened right before they are needed. */
+static int open_in_time(struct gun *g)
+{
+	int64_t wait_ms = g->conf->start_ms - clk_now_ms();
+	if (wait_ms > OPENING_MS)
+		(void) clk_sleep_until_ms(clk_mono_ms() + wait_ms - OPENING_MS);
+	int r = http_open(&g->http, &g->conf->http, answered, g);
+	wait_ms = g->conf->start_ms - clk_now_ms();
+	if (wait_ms > 0)
+		(void) clk_sleep_until_ms(clk_mono_ms() + wait_ms);
+	return err_trace(r);
+}
+
+static int shoot(struct gun *g)
+{
+	struct volley *v = g->v;
+	for (size_t i = 0; i < g->conf->http.connections; i++)
+		idle_push(g, i);
+	procs_read(&v->procs);
+	struct procs before = v->procs;
+	int64_t own_us = procs_own_us();
+	g->start_us = clk_mono_us();
+	int r = loop(g);
+	v->took_us = clk_mono_us() - g->start_us;
+	v->own_cpu_us = procs_own_us() - own_us;
+	procs_since(&v->procs, &before);
+	return r;
+}
+
 int volley_run(struct volley *ret, const struct volley_conf *conf, const struct shots *shots, const struct procs *procs)
 {
-	*ret = (struct volley){ .procs = *procs };
+	*ret = (struct volley){ .procs = *procs, .n = shots->n };
 	struct gun *g = calloc(1, sizeof *g);
-	ret->latency_us = calloc(shots->n, sizeof *ret->latency_us);
-	int r = g && ret->latency_us ? 0 : -ENOMEM;
+	ret->answers = calloc(shots->n, sizeof *ret->answers);
+	int r = g && ret->answers ? 0 : -ENOMEM;
 	if (r == 0) {
 		*g = (struct gun){ .conf = conf, .shots = shots, .v = ret };
-		r = http_open(&g->http, conf->api, conf->connections, answered, g);
+		r = open_in_time(g);
 	}
-	if (r == 0) {
-		while (g->n_idle < conf->connections) {
-			g->idle[g->n_idle] = g->n_idle;
-			g->n_idle++;
-		}
-		procs_read(&ret->procs);
-		struct procs before = ret->procs;
-		int64_t own_us = procs_own_us();
-		g->start_us = clk_mono_us();
-		r = loop(g);
-		ret->took_us = clk_mono_us() - g->start_us;
-		ret->own_cpu_us = procs_own_us() - own_us;
-		procs_since(&ret->procs, &before);
-		qsort(ret->latency_us, ret->accepted, sizeof ret->latency_us[0], by_value);
-	}
+	if (r == 0)
+		r = shoot(g);
 	if (g)
 		(void) http_close(g->http);
 	free(g);
@@ -170,6 +214,6 @@ int volley_run(struct volley *ret, const struct volley_conf *conf, const struct 
 
 void volley_free(struct volley *v)
 {
-	free(v->latency_us);
-	v->latency_us = NULL;
+	free(v->answers);
+	v->answers = NULL;
 }

@@ -89,7 +89,7 @@ int payments_open(struct payments **ret, const char *api, const struct player *p
 		return -ENOMEM;
 	*p = (struct payments){ .players = players, .n = n, .every_us = every_us, .from_us = clk_mono_us() };
 	p->admitted = calloc(n, sizeof *p->admitted);
-	int r = p->admitted ? http_open(&p->http, api, CONNECTIONS, answered, p) : -ENOMEM;
+	int r = p->admitted ? http_open(&p->http, &(struct http_conf){ .to = api, .connections = CONNECTIONS }, answered, p) : -ENOMEM;
 	if (r < 0) {
 		(void) payments_close(p);
 		return r;

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "clk.h"
 #include "daemon.h"
@@ -45,7 +46,7 @@ const struct httpd_route api_routes[] = {
 	{ "GET", "/api/v1/prices", get_prices, 0 },
 	{ "POST", "/api/v1/withdrawals", post_withdrawal, HTTPD_JSON_BODY },
 	{ "GET", "/api/v1/withdrawals", get_withdrawals, 0 },
-	{ "GET", "/health", get_public_health, 0 },
+	{ "GET", "/health", get_public_health, HTTPD_EVEN_LATE },
 	{ NULL, NULL, NULL, 0 },
 };
 
@@ -63,11 +64,18 @@ static void rolled(void *u, int result, struct clk_week week, const struct week_
 		(void) log_errno(result, "the weeks' files cannot be kept up; tried again in %d s", ROLLER_RETRY_MS / 1000);
 }
 
+/* More loops than processors only cut what is ready into smaller pieces, each with its own wake-ups. */
+static unsigned loops(const struct settings *s)
+{
+	long processors = s->api_threads > 0 ? (long) s->api_threads : sysconf(_SC_NPROCESSORS_ONLN);
+	return processors < 1 ? 1 : processors > HTTPD_THREADS_MAX ? HTTPD_THREADS_MAX : (unsigned) processors;
+}
+
 static int start_http(struct api *a)
 {
 	struct httpd_conf conf = { .host = a->s->api_listen.host, .port = a->s->api_listen.port,
-		.listen_fd = daemon_socket("public"), .threads = (unsigned) a->s->api_threads,
-		.request_deadline_ms = (int) a->s->request_deadline_ms, .routes = api_routes, .ctx = a };
+		.listen_fd = daemon_socket("public"), .threads = loops(a->s),
+		.request_deadline_ms = (int) a->s->request_deadline_ms, .sheds = true, .routes = api_routes, .ctx = a };
 	(void) pthread_rwlock_wrlock(&up_lock);
 	int r = httpd_start(&a->http, &conf);
 	up = r == 0;
@@ -93,6 +101,10 @@ int api_start(const struct settings *s)
 	r = roller_start(&api.roller, s->data_dir.v, ROLLER_PATIENCE_API_MS, rolled, NULL);
 	if (r < 0)
 		return log_errno(r, "nobody would end the week");
+	r = auth_door_open(&api.withdraw_door, &(struct auth_door_conf){ .bucket_key = key_withdraw_limit,
+			.rate_per_minute = s->bet_rate_per_minute, .burst = s->bet_burst });
+	if (r < 0)
+		return log_errno(r, "no door for withdrawals");
 	r = work_start(&api.work, &api, bus);
 	if (r < 0)
 		return log_errno(r, "no readers");
@@ -130,6 +142,7 @@ void api_stop(void)
 	if (api.http)
 		api.http = httpd_stop(api.http);
 	api.work = work_stop(api.work);
+	api.withdraw_door = auth_door_close(api.withdraw_door);
 	api.intake = intake_stop(api.intake);
 	api.market = market_stop(api.market);
 }
@@ -213,6 +226,9 @@ static void http_metrics(struct buf *out)
 	for (size_t i = 2; i < ARRAY_LEN(labels); i++)
 		ops_labelled(out, "tap_http_responses_total", labels[i], (double) st.by_status[i]);
 	ops_counter(out, "tap_http_requests_total", "requests", st.requests);
+	ops_gauge(out, "tap_http_connections", "open connections", (double) st.connections);
+	ops_counter(out, "tap_http_refused_busy_total", "requests on connections beyond the limit", st.refused_busy);
+	ops_counter(out, "tap_http_refused_late_total", "requests that were shed: more were ready than could be done", st.refused_late);
 	ops_gauge(out, "tap_http_readers_waiting", "requests that wait for a reader", (double) work_waiting(api.work));
 }
 

@@ -9,6 +9,7 @@
 
 #include "attr.h"
 #include "auth.h"
+#include "auth_door.h"
 #include "buf.h"
 #include "grid.h"
 #include "httpd.h"
@@ -24,6 +25,7 @@ struct api {
 	struct market *market;
 	struct intake *intake;
 	struct work *work;
+	struct auth_door *withdraw_door; /* one at a time, see routes_withdraw.c */
 	struct httpd *http;
 	struct roller *roller;
 	struct ops_histogram bet_seconds; /* from the request to its answer */

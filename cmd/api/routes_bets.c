@@ -206,6 +206,10 @@ void post_bet(struct httpd_req *req, void *ctx)
 	struct api *a = ctx;
 	size_t n;
 	const char *body = httpd_body(req, &n);
+	if (intake_busy(a->intake)) {
+		httpd_problem(req, PROBLEM_OVERLOADED, refusals[INTAKE_OVERLOADED].detail, NULL, 1);
+		return;
+	}
 	struct placing *p = calloc(1, sizeof *p);
 	if (!p) {
 		api_unavailable(req, -ENOMEM, "bet");

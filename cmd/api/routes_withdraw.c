@@ -69,27 +69,22 @@ static struct bad check_body(const struct api *a, const char *body, size_t n, st
 /* The rate limit (its own bucket) and the nonce, as for a bet. False: answered. */
 static bool pass_door(struct worker *w, struct request *q)
 {
-	struct auth_door door = { .wallet = q->withdraw.wallet, .signer = q->withdraw.wallet,
-		.withdrawal = true, .spend = true };
-	int retry_s;
+	struct auth_knock k = { .wallet = q->withdraw.wallet, .signer = q->withdraw.wallet };
 
-	memcpy(door.nonce, q->withdraw.nonce, sizeof door.nonce);
-	rnd_bytes(door.tag.b, sizeof door.tag.b); /* nobody remembers refusals here: a spent nonce is a spent nonce */
-	int r = auth_door_add(w->bus, q->api->s, &door);
-	if (r == 0)
-		r = bus_flush(w->bus);
-	if (r == 0 && bus_kind(bus_reply(w->bus, 0)) == BUS_ERROR)
+	memcpy(k.nonce, q->withdraw.nonce, sizeof k.nonce);
+	rnd_bytes(k.tag, sizeof k.tag); /* nobody remembers refusals here: a spent nonce is a spent nonce */
+	int r = auth_door_ask(q->api->withdraw_door, w->bus, &k, 1, true, clk_now_ms() * 1000);
+	if (r == 0 && k.verdict == AUTH_UNAVAILABLE)
 		r = -EIO;
 	if (r < 0) {
 		api_unavailable(q->req, r, "withdrawal");
 		return false;
 	}
-	enum auth_verdict verdict = auth_door_verdict(bus_reply(w->bus, 0), &retry_s);
-	if (verdict == AUTH_RATE_LIMITED) {
-		httpd_problem(q->req, PROBLEM_RATE_LIMITED, "Too many withdrawals of this wallet.", NULL, retry_s);
+	if (k.verdict == AUTH_RATE_LIMITED) {
+		httpd_problem(q->req, PROBLEM_RATE_LIMITED, "Too many withdrawals of this wallet.", NULL, k.retry_after_s);
 		return false;
 	}
-	q->nonce_spent = verdict != AUTH_ADMITTED;
+	q->nonce_spent = k.verdict != AUTH_ADMITTED;
 	return true;
 }
 

@@ -15,7 +15,7 @@ enum { TURN_MS = 20, LOOK_MS = 100, BROKEN_PAUSE_MS = 1000 };
 
 struct feed {
 	struct wsock_loop *loop;
-	struct venue venues[INDEX_VENUES_MAX];
+	struct link venues[INDEX_VENUES_MAX];
 	size_t n;
 	pthread_t thread;
 	bool running;
@@ -28,11 +28,12 @@ static void tell(struct feed *f)
 {
 	(void) pthread_mutex_lock(&f->lock);
 	for (size_t i = 0; i < f->n; i++) {
-		const struct venue *v = &f->venues[i];
-		f->told.venue[i].connected = venue_connected(v);
-		f->told.venue[i].counts = v->counts;
-		f->told.venue[i].book.mid_e4 = v->mid_e4;
-		f->told.venue[i].book.heard_mono_ms = v->heard_mono_ms;
+		const struct link *l = &f->venues[i];
+		f->told.venue[i].connected = link_connected(l);
+		f->told.venue[i].connections = l->counts;
+		f->told.venue[i].counts = l->bbo.counts;
+		f->told.venue[i].book.mid_e4 = l->bbo.mid_e4;
+		f->told.venue[i].book.heard_mono_ms = l->bbo.heard_mono_ms;
 	}
 	(void) pthread_mutex_unlock(&f->lock);
 }
@@ -49,7 +50,7 @@ static void look(void *u)
 	struct feed *f = u;
 	int64_t mono_ms = clk_mono_ms();
 	for (size_t i = 0; i < f->n; i++)
-		venue_look(&f->venues[i], mono_ms);
+		link_look(&f->venues[i], mono_ms);
 }
 
 static void *run(void *u)
@@ -66,11 +67,11 @@ static void *run(void *u)
 	return NULL;
 }
 
-static void add_venue(struct feed *f, const struct venue_adapter *adapter, const char *url)
+static void add_venue(struct feed *f, const struct venue_adapter *adapter, const char *url, int64_t renew_ms)
 {
 	if (!url[0])
 		return;
-	venue_init(&f->venues[f->n], adapter, url, f->loop);
+	link_init(&f->venues[f->n], adapter, url, f->loop, renew_ms);
 	f->told.venue[f->n].name = adapter->name;
 	f->told.venue[f->n].book.quote = adapter->quote;
 	f->told.n = ++f->n;
@@ -85,8 +86,10 @@ int feed_start(struct feed **ret, const struct settings *s)
 	int r = wsock_loop_new(&f->loop);
 	if (r < 0)
 		goto failed;
-	add_venue(f, &venue_coinbase, s->coinbase_url.v);
-	add_venue(f, &venue_binance, s->binance_url.v);
+	add_venue(f, &venue_coinbase, s->coinbase_url.v, s->venue_renew_s * 1000);
+	add_venue(f, &venue_kraken, s->kraken_url.v, s->venue_renew_s * 1000);
+	add_venue(f, &venue_bitstamp, s->bitstamp_url.v, s->venue_renew_s * 1000);
+	add_venue(f, &venue_binance, s->binance_url.v, s->venue_renew_s * 1000);
 	if (f->n == 0 || (int64_t) f->n < s->min_venues) {
 		r = err_say(-EINVAL, "%zu venues have an address, TAP_MIN_VENUES asks for %lld", f->n, (long long) s->min_venues);
 		goto failed;
@@ -113,7 +116,7 @@ struct feed *feed_stop(struct feed *f)
 		(void) pthread_join(f->thread, NULL);
 	}
 	for (size_t i = 0; i < f->n; i++)
-		venue_leave(&f->venues[i]);
+		link_leave(&f->venues[i]);
 	if (f->loop)
 		(void) wsock_loop_free(f->loop);
 	(void) pthread_mutex_destroy(&f->lock);

@@ -8,7 +8,7 @@
 #include "attr.h"
 #include "index.h"
 #include "settings.h"
-#include "venue.h"
+#include "link.h"
 
 struct feed_view {
 	size_t n;
@@ -16,7 +16,8 @@ struct feed_view {
 		const char *name;
 		bool connected;
 		struct index_input book;
-		struct venue_counts counts;
+		struct bbo_counts counts;
+		struct link_counts connections;
 	} venue[INDEX_VENUES_MAX];
 };
 

@@ -6,19 +6,32 @@
 #include "check.h"
 
 enum {
-	BASIS_SAMPLES = 3000,    /* 5 minutes of ten a second: the weight of one sample is never below 1 / this */
-	BASIS_OFF_MAX_BP = 100   /* further apart, something else is wrong than Tether's price */
+	BASIS_SAMPLES = 3000,             /* 5 minutes of ten a second: the weight of one sample is never below 1 / this */
+	BASIS_STEP_MAX = INDEX_BASIS_ONE / 5000 /* 2 bp: further off, a venue lags behind a move rather than tether's price changed */
 };
 
 const char *index_standing_name(enum index_standing s)
 {
-	static const char *const names[] = { "silent", "stale", "off_band", "live" };
+	static const char *const names[] = { "silent", "stale", "no_basis", "off_band", "live" };
 	return names[s];
 }
 
 void index_init(struct index *ix, const struct index_rules *rules)
 {
 	*ix = (struct index){ .rules = *rules };
+}
+
+static bool within(int64_t v, int64_t of, int64_t bp)
+{
+	return llabs(v - of) * 10000 <= of * bp;
+}
+
+void index_recall(struct index *ix, size_t venue, int64_t basis_e9)
+{
+	if (ix->basis[venue].e9 != 0 || !within(basis_e9, INDEX_BASIS_ONE, INDEX_BASIS_OFF_MAX_BP))
+		return;
+	ix->basis[venue].e9 = basis_e9;
+	ix->basis[venue].samples = INDEX_RECALLED_SAMPLES;
 }
 
 static int by_size(const void *a, const void *b)
@@ -31,11 +44,6 @@ static int64_t median(int64_t *v, size_t n)
 {
 	qsort(v, n, sizeof *v, by_size);
 	return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
-}
-
-static bool within(int64_t v, int64_t of, int64_t bp)
-{
-	return llabs(v - of) * 10000 <= of * bp;
 }
 
 /* The median over those that `take` marks; 0 when there is none. */
@@ -54,8 +62,9 @@ static int64_t basis_of(int64_t usdt_e4, int64_t usd_e4)
 	return (int64_t) ((__int128) usdt_e4 * INDEX_BASIS_ONE / usd_e4);
 }
 
-/* A venue's price in dollars; 0 when that cannot be said. usd_e4: the dollar venues' median, 0 for none. */
-static int64_t in_dollars(const struct index *ix, size_t i, const struct index_input *in, int64_t usd_e4)
+/* A venue's price in dollars; 0 when that cannot be said. usd_e4: the dollar venues' median, 0 for none; any_usd: there are such venues,
+ * though they may be silent. */
+static int64_t in_dollars(const struct index *ix, size_t i, const struct index_input *in, int64_t usd_e4, bool any_usd)
 {
 	int64_t basis = ix->basis[i].e9;
 	if (in->quote == QUOTED_USD)
@@ -63,18 +72,25 @@ static int64_t in_dollars(const struct index *ix, size_t i, const struct index_i
 	if (basis == 0 && usd_e4)
 		basis = basis_of(in->mid_e4, usd_e4);
 	if (basis == 0)
-		return in->mid_e4;
-	if (!within(basis, INDEX_BASIS_ONE, BASIS_OFF_MAX_BP))
+		return any_usd ? 0 : in->mid_e4;
+	if (!within(basis, INDEX_BASIS_ONE, INDEX_BASIS_OFF_MAX_BP))
 		return 0;
 	return (int64_t) ((__int128) in->mid_e4 * INDEX_BASIS_ONE / basis);
 }
 
-/* A running mean at first, an exponential one later. */
+/* A running mean at first, an exponential one later, of what is seen no further than a step off. */
 static void learn_basis(struct index *ix, size_t i, int64_t seen_e9)
 {
+	int64_t off = seen_e9 - ix->basis[i].e9;
+	if (ix->basis[i].samples == 0) {
+		ix->basis[i].e9 = seen_e9;
+		ix->basis[i].samples = 1;
+		return;
+	}
+	off = off > BASIS_STEP_MAX ? BASIS_STEP_MAX : off < -BASIS_STEP_MAX ? -BASIS_STEP_MAX : off;
 	if (ix->basis[i].samples < BASIS_SAMPLES)
 		ix->basis[i].samples++;
-	ix->basis[i].e9 += (seen_e9 - ix->basis[i].e9) / ix->basis[i].samples;
+	ix->basis[i].e9 += off / ix->basis[i].samples;
 }
 
 /* After the standings are known. */
@@ -122,10 +138,16 @@ static void leave_out(struct index *ix, struct round *r, size_t i)
 static void convert(struct index *ix, struct round *r, const struct index_input *in)
 {
 	int64_t usd_e4 = dollar_median(r, in);
+	bool any_usd = false;
+	for (size_t i = 0; i < r->n; i++)
+		any_usd |= in[i].quote == QUOTED_USD;
 	for (size_t i = 0; i < r->n; i++) {
-		r->value[i] = r->counts[i] ? in_dollars(ix, i, &in[i], usd_e4) : 0;
-		if (r->counts[i] && r->value[i] == 0)
-			leave_out(ix, r, i);
+		r->value[i] = r->counts[i] ? in_dollars(ix, i, &in[i], usd_e4, any_usd) : 0;
+		if (!r->counts[i] || r->value[i])
+			continue;
+		leave_out(ix, r, i);
+		if (ix->basis[i].e9 == 0 && usd_e4 == 0)
+			ix->standing[i] = VENUE_NO_BASIS;
 	}
 }
 
@@ -157,8 +179,10 @@ bool index_price(struct index *ix, const struct index_input *in, size_t n, int64
 	keep_in_band(ix, &r);
 	learn(ix, &r, in, mono_ms);
 	ix->live = 0;
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		ix->value_e4[i] = r.counts[i] ? r.value[i] : 0;
 		ix->live += r.counts[i];
+	}
 	if (ix->live == 0 || ix->live < ix->rules.min_venues)
 		return false;
 	*ret_e4 = median_of(r.value, r.counts, n);

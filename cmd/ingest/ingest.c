@@ -11,7 +11,7 @@
 #include "msg.h"
 #include "price.h"
 
-enum { TURN_MS_MAX = 100 };
+enum { TURN_MS_MAX = 100, BASIS_KEEP_MS = 10000 };
 
 struct ingest ingest;
 
@@ -53,6 +53,40 @@ void ingest_stop(void)
 	ingest.publish = publish_close(ingest.publish);
 }
 
+/* Before the first look at a price: what tether was worth when we were here last. */
+static bool recall_basis(const struct feed_view *view)
+{
+	for (size_t i = 0; i < view->n && !ingest.basis_recalled; i++) {
+		int64_t e9 = 0;
+		if (view->venue[i].book.quote == QUOTED_USDT &&
+				publish_recall_basis(ingest.publish, view->venue[i].name, &e9) < 0)
+			return false;
+		if (e9)
+			index_recall(&ingest.index, i, e9);
+	}
+	ingest.basis_recalled = true;
+	return true;
+}
+
+static void keep_basis(const struct feed_view *view)
+{
+	if (clk_mono_ms() - ingest.basis_kept_ms < BASIS_KEEP_MS)
+		return;
+	ingest.basis_kept_ms = clk_mono_ms();
+	for (size_t i = 0; i < view->n; i++)
+		if (ingest.index.basis[i].samples >= INDEX_RECALLED_SAMPLES)
+			publish_keep_basis(ingest.publish, view->venue[i].name, ingest.index.basis[i].e9);
+}
+
+static void show_index(const struct feed_view *view)
+{
+	for (size_t i = 0; i < view->n; i++) {
+		ingest.value_e4[i] = ingest.index.value_e4[i];
+		ingest.basis_e9[i] = ingest.index.basis[i].e9;
+	}
+	ingest.live = ingest.index.live;
+}
+
 /* Logs a venue's coming and going. */
 static void note_standings(const struct feed_view *view)
 {
@@ -72,14 +106,18 @@ static void sample(int64_t t_ms)
 	int64_t e4;
 
 	feed_view(ingest.feed, &view);
+	if (!recall_basis(&view))
+		return;
 	for (size_t i = 0; i < view.n; i++)
 		in[i] = view.venue[i].book;
 	bool live = index_price(&ingest.index, in, view.n, clk_mono_ms(), &e4);
 	note_standings(&view);
+	show_index(&view);
 	if (live)
 		publish_tick(ingest.publish, &(struct tick){ .t_ms = t_ms, .p_cents = price_from_e4(e4).cents });
 	else
 		ingest.no_price++;
+	keep_basis(&view);
 }
 
 static int64_t least(int64_t a, int64_t b)

@@ -19,8 +19,13 @@ struct ingest {
 	struct bus_sub *sub;
 	atomic_int override_heard; /* enum breaker_override + 1; 0: nothing new */
 	struct index index;        /* the turn's */
+	bool basis_recalled;
+	int64_t basis_kept_ms;     /* when the basis was kept last */
 	int64_t tick_slot, grid_slot; /* the newest boundaries that were served, in units of their distance */
-	atomic_int standing[INDEX_VENUES_MAX]; /* enum index_standing, for who asks */
+	/* for who asks */
+	atomic_int standing[INDEX_VENUES_MAX]; /* enum index_standing */
+	_Atomic int64_t value_e4[INDEX_VENUES_MAX], basis_e9[INDEX_VENUES_MAX];
+	atomic_int live;
 	_Atomic uint64_t no_price;
 };
 extern struct ingest ingest;

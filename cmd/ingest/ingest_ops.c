@@ -100,14 +100,42 @@ static double out_of_order(const struct feed_view *feed, size_t i)
 	return (double) feed->venue[i].counts.out_of_order;
 }
 
+static double gaps(const struct feed_view *feed, size_t i)
+{
+	return (double) feed->venue[i].counts.gaps;
+}
+
+static double floods(const struct feed_view *feed, size_t i)
+{
+	return (double) feed->venue[i].counts.floods;
+}
+
+static double renewals(const struct feed_view *feed, size_t i)
+{
+	return (double) feed->venue[i].connections.renewals;
+}
+
+static double price_usd(const struct feed_view *feed, size_t i)
+{
+	(void) feed;
+	return (double) ingest.value_e4[i] / 1e4;
+}
+
+static double basis(const struct feed_view *feed, size_t i)
+{
+	if (feed->venue[i].book.quote == QUOTED_USD)
+		return 1;
+	return (double) ingest.basis_e9[i] / INDEX_BASIS_ONE;
+}
+
 static double connects(const struct feed_view *feed, size_t i)
 {
-	return (double) feed->venue[i].counts.connects;
+	return (double) feed->venue[i].connections.connects;
 }
 
 static double losses(const struct feed_view *feed, size_t i)
 {
-	return (double) feed->venue[i].counts.losses;
+	return (double) feed->venue[i].connections.losses;
 }
 
 static void write_feed(struct buf *out)
@@ -121,8 +149,14 @@ static void write_feed(struct buf *out)
 	each_venue(out, &feed, "tap_feed_books_total", "books taken", "counter", books);
 	each_venue(out, &feed, "tap_feed_bad_total", "texts that were not understood", "counter", bad);
 	each_venue(out, &feed, "tap_feed_out_of_order_total", "books older than the newest", "counter", out_of_order);
+	each_venue(out, &feed, "tap_feed_gaps_total", "losses that the venue's own numbers showed", "counter", gaps);
+	each_venue(out, &feed, "tap_feed_floods_total", "texts beyond what a venue says in earnest", "counter", floods);
+	each_venue(out, &feed, "tap_feed_price_usd", "its newest mid in dollars; 0: it does not count", "gauge", price_usd);
+	each_venue(out, &feed, "tap_feed_basis", "its currency over the dollar; 0: not known yet", "gauge", basis);
 	each_venue(out, &feed, "tap_feed_connects_total", "connections made", "counter", connects);
 	each_venue(out, &feed, "tap_feed_losses_total", "connections lost or not made", "counter", losses);
+	each_venue(out, &feed, "tap_feed_renewals_total", "connections that another took over from", "counter", renewals);
+	ops_gauge(out, "tap_feed_live_venues", "venues that count for the index", (double) ingest.live);
 }
 
 void ingest_metrics(struct buf *out, void *u)
@@ -141,8 +175,13 @@ void ingest_metrics(struct buf *out, void *u)
 	ops_gauge(out, "tap_betting", "1 while bets may be taken", view.betting);
 	ops_gauge(out, "tap_redis_up", "1 while Redis answers", view.redis_up);
 	ops_gauge(out, "tap_price_usd", "newest official price", (double) view.last.p_cents / 100);
-	ops_gauge(out, "tap_volatility", "per square root of a year", view.volatility);
+	ops_gauge(out, "tap_volatility", "of the last minute, per square root of a year", view.pricing.volatility);
+	ops_gauge(out, "tap_volatility_uneven", "0 for normal returns; more: the price stands still and jumps", view.pricing.uneven);
+	ops_gauge(out, "tap_quote_layer", "version of the fitted layer", (double) view.pricing.layer);
+	ops_gauge(out, "tap_jump_stop", "1 while a jump closes the grid", view.pricing.stopped);
+	ops_counter(out, "tap_jump_stops_total", "jumps that closed the grid", view.pricing.stops);
 	ops_counter(out, "tap_grids_total", "quote grids published", view.grids);
+	ops_counter(out, "tap_quotes_unlogged_total", "records of the quotes' log that Redis refused", view.unlogged);
 	ops_histogram(out, "tap_grid_seconds", "time to price and write a grid", publish_grid_seconds(ingest.publish));
 	write_feed(out);
 }

@@ -10,12 +10,14 @@
 #include "history.h"
 #include "log.h"
 #include "msg.h"
-#include "quote.h"
+#include "pricing.h"
+#include "venue.h"
 
 enum {
 	STATE_MS = 1000,         /* the state is told at least so often */
 	STATE_LIFE_S = 3600,
 	STATE_RECENT_S = 60,     /* an older word of an earlier run says nothing about the feed now */
+	BASIS_LIFE_S = 7 * 24 * 3600,
 	WARM_MS = 600000,        /* history that volatility starts from */
 	WARM_TICKS_MAX = 6000
 };
@@ -23,14 +25,10 @@ enum {
 struct publish {
 	const struct settings *settings;
 	struct bus *bus;
-	struct quote_rules rules;
-	struct quote_vol vol;
+	struct pricing *pricing;
 	struct breaker breaker;
 	bool warm;              /* has read what an earlier run left */
 	bool override_stored;   /* the key was there when we looked last */
-	struct quote_grid room; /* what the api said last of the house's room */
-	bool has_room;
-	int64_t quote_id;
 	int64_t told_ms;        /* monotonic; 0: never */
 	enum feed_state told_feed;
 	bool told_betting;
@@ -47,12 +45,13 @@ int publish_open(struct publish **ret, const struct settings *s, const struct bu
 		return -ENOMEM;
 	(void) pthread_mutex_init(&p->lock, NULL);
 	p->settings = s;
-	p->rules = settings_quote(s);
-	quote_vol_init(&p->vol, (double) s->vol_start_bp / 1e4, (double) s->vol_half_life_s, (double) s->vol_floor_bp / 1e4,
-			(double) s->vol_ceiling_bp / 1e4);
 	breaker_init(&p->breaker, &rules, clk_mono_ms());
-	p->view = (struct publish_view){ .redis_up = true, .feed = p->breaker.feed, .volatility = quote_vol_annual(&p->vol) };
-	int r = bus_open(&p->bus, bus);
+	p->view = (struct publish_view){ .redis_up = true, .feed = p->breaker.feed };
+	int r = pricing_new(&p->pricing, s);
+	if (r == 0)
+		p->view.pricing = pricing_view(p->pricing);
+	if (r == 0)
+		r = bus_open(&p->bus, bus);
 	if (r < 0) {
 		(void) publish_close(p);
 		return err_trace(r);
@@ -61,11 +60,21 @@ int publish_open(struct publish **ret, const struct settings *s, const struct bu
 	return 0;
 }
 
+/* What the last second's grids were made from. */
+static void log_rest(struct publish *p)
+{
+	bool added;
+	if (!p->bus || pricing_log_rest(p->pricing, p->bus, &added) < 0 || !added || bus_flush(p->bus) < 0)
+		err_clear();
+}
+
 struct publish *publish_close(struct publish *p)
 {
 	if (!p)
 		return NULL;
+	log_rest(p);
 	(void) bus_close(p->bus);
+	(void) pricing_free(p->pricing);
 	(void) pthread_mutex_destroy(&p->lock);
 	free(p);
 	return NULL;
@@ -158,10 +167,10 @@ static int warm_volatility(struct publish *p)
 		return -ENOMEM;
 	int r = history_read(p->bus, now - (span < WARM_MS ? span : WARM_MS), now, ticks, WARM_TICKS_MAX, &n, &more);
 	for (size_t i = 0; r == 0 && i < n; i++)
-		quote_vol_tick(&p->vol, &ticks[i]);
+		pricing_tick(p->pricing, &ticks[i]);
 	free(ticks);
 	if (r == 0)
-		log_info("volatility %.3f from %zu ticks of history", quote_vol_annual(&p->vol), n);
+		log_info("volatility %.3f from %zu ticks of history", pricing_view(p->pricing).volatility, n);
 	return r;
 }
 
@@ -185,6 +194,31 @@ static int warm_up(struct publish *p)
 	return r;
 }
 
+int publish_recall_basis(struct publish *p, const char *venue, int64_t *ret_e9)
+{
+	const struct bus_reply *reply;
+	size_t n = 0;
+	*ret_e9 = 0;
+	int r = bus_command(p->bus, &reply, "HGET %s %s", KEY_BASIS, venue);
+	redis_answered(p, r, "basis");
+	if (r < 0)
+		return r;
+	const char *text = bus_kind(reply) == BUS_TEXT ? bus_text(reply, &n) : NULL;
+	if (!text || !venue_digits(text, n, ret_e9))
+		*ret_e9 = 0;
+	return 0;
+}
+
+void publish_keep_basis(struct publish *p, const char *venue, int64_t basis_e9)
+{
+	int r = bus_addf(p->bus, "HSET %s %s %lld", KEY_BASIS, venue, (long long) basis_e9);
+	if (r == 0)
+		r = bus_addf(p->bus, "EXPIRE %s %d", KEY_BASIS, BASIS_LIFE_S);
+	if (r == 0)
+		r = bus_flush(p->bus);
+	redis_answered(p, r, "basis");
+}
+
 /* Counts, and tells once when a run of refusals begins or ends: another ingest, or a clock that is off. */
 static void count_tick(struct publish *p, int r, const struct tick *t)
 {
@@ -196,7 +230,7 @@ static void count_tick(struct publish *p, int r, const struct tick *t)
 	if (r == 0) {
 		p->view.last = *t;
 		p->view.last_mono_ms = clk_mono_ms();
-		p->view.volatility = quote_vol_annual(&p->vol);
+		p->view.pricing = pricing_view(p->pricing);
 	}
 	(void) pthread_mutex_unlock(&p->lock);
 	if (refused && p->view.refused % 100 == 1)
@@ -211,7 +245,7 @@ void publish_tick(struct publish *p, const struct tick *t)
 		r = history_append(p->bus, t);
 	redis_answered(p, r, "tick");
 	if (r == 0) {
-		quote_vol_tick(&p->vol, t);
+		pricing_tick(p->pricing, t);
 		(void) breaker_tick(&p->breaker, clk_mono_ms());
 		show_breaker(p);
 	}
@@ -223,35 +257,39 @@ static void read_room(struct publish *p, const struct bus_reply *stored)
 {
 	size_t n;
 	const char *text = bus_text(stored, &n);
-	p->has_room = bus_kind(stored) == BUS_TEXT && msg_grid_parse(&p->room, text, n);
+	pricing_room(p->pricing, bus_kind(stored) == BUS_TEXT ? text : NULL, n);
+}
+
+/* The grid, the question for the next one, and perhaps a record of the log, in one trip. */
+static int send_grid(struct publish *p, const struct buf *text, bool *ret_logs)
+{
+	int r = msg_publish(p->bus, CHANNEL_GRID, text);
+	if (r == 0)
+		r = bus_addf(p->bus, "GET %s", KEY_ROOM);
+	if (r == 0)
+		r = pricing_log(p->pricing, p->bus, ret_logs);
+	return r == 0 ? bus_flush(p->bus) : r;
 }
 
 void publish_grid(struct publish *p, int64_t now_ms)
 {
-	static struct quote_grid grid; /* 6 KB; the owner's alone */
 	_cleanup_(buf_free) struct buf text = BUF_INIT(MSG_GRID_MAX);
+	bool logs;
 
 	if (!p->view.redis_up || p->view.last_mono_ms == 0 ||
 			clk_mono_ms() - p->view.last_mono_ms > p->settings->quote_ttl_ms)
 		return;
 	int64_t begun_us = clk_mono_us();
-	p->quote_id = p->quote_id < now_ms ? now_ms : p->quote_id + 1; /* grows over restarts too */
-	quote_fill(&grid, &p->rules, p->quote_id, now_ms, p->view.last.p_cents, quote_vol_annual(&p->vol));
-	if (p->has_room)
-		quote_skew(&grid, &p->room, settings_empty_room(p->settings));
-	msg_grid(&text, &grid);
+	pricing_grid(p->pricing, now_ms, p->view.last.p_cents, &text);
 	ops_observe_us(&p->grid_seconds, clk_mono_us() - begun_us);
-	int r = msg_publish(p->bus, CHANNEL_GRID, &text);
-	if (r == 0)
-		r = bus_addf(p->bus, "GET %s", KEY_ROOM);
-	if (r == 0)
-		r = bus_flush(p->bus);
+	int r = send_grid(p, &text, &logs);
 	redis_answered(p, r, "grid");
 	if (r < 0)
 		return;
 	read_room(p, bus_reply(p->bus, 1));
 	(void) pthread_mutex_lock(&p->lock);
 	p->view.grids++;
+	p->view.unlogged += logs && bus_kind(bus_reply(p->bus, 2)) == BUS_ERROR;
 	(void) pthread_mutex_unlock(&p->lock);
 }
 

@@ -11,6 +11,7 @@
 #include "breaker.h"
 #include "bus.h"
 #include "ops.h"
+#include "pricing.h"
 #include "settings.h"
 #include "tick.h"
 
@@ -21,8 +22,9 @@ struct publish_view {
 	enum breaker_override override;
 	struct tick last;
 	int64_t last_mono_ms; /* 0: no tick yet */
-	double volatility;    /* per sqrt(year) */
+	struct pricing_view pricing;
 	uint64_t ticks, refused, lost, grids, changes;
+	uint64_t unlogged;    /* records of the quotes' log that Redis refused */
 };
 
 struct publish;
@@ -34,6 +36,10 @@ void publish_tick(struct publish *p, const struct tick *t);
 void publish_grid(struct publish *p, int64_t now_ms);
 /* To be called each turn: lets time pass for the breaker, tells the state on change and each second. */
 void publish_state(struct publish *p);
+/* What a venue's tether was worth, kept over a restart of ours. recall: 0 with the basis, or 0 in it when there is none; <0 while Redis
+ * is away. */
+MUST_CHECK int publish_recall_basis(struct publish *p, const char *venue, int64_t *ret_e9);
+void publish_keep_basis(struct publish *p, const char *venue, int64_t basis_e9);
 /* The operator's word, as it was heard. */
 void publish_override(struct publish *p, enum breaker_override o);
 

@@ -39,23 +39,28 @@ void announcer_put(struct announcer *a, const struct settled_bet *bet)
 	(void) pthread_mutex_unlock(&a->lock);
 }
 
-static int tell_one(struct announcer *a, const struct settled_bet *sb)
+static int gather(struct announcer *a, struct msg_group *g)
 {
-	struct buf event = BUF_INIT(MSG_EVENT_MAX);
-	msg_bet_resolved(&event, &sb->account, &sb->bet);
-	int r = event.failed ? -ENOMEM : msg_announce(a->bus, &sb->account, &event);
-	buf_free(&event);
-	return r;
+	_cleanup_(buf_free) struct buf event = BUF_INIT(MSG_EVENT_MAX);
+	for (size_t i = 0; i < a->n_batch; i++) {
+		const struct settled_bet *sb = &a->batch[i];
+		buf_clear(&event);
+		msg_bet_resolved(&event, &sb->account, &sb->bet);
+		int r = msg_group_add(g, &sb->account, &event);
+		if (r < 0)
+			return r;
+	}
+	return msg_group_end(g);
 }
 
 static int tell_batch(struct announcer *a)
 {
-	for (size_t i = 0; i < a->n_batch; i++) {
-		int r = tell_one(a, &a->batch[i]);
-		if (r < 0)
-			return r;
-	}
-	int r = bus_flush(a->bus);
+	_cleanup_(msg_group_free) struct msg_group group;
+	msg_group_begin(&group, a->bus);
+	int r = gather(a, &group);
+	if (r < 0)
+		return r;
+	r = bus_flush(a->bus);
 	if (r < 0)
 		return r;
 	/* A script that Redis refuses (it is loading, or out of memory) has announced nothing: the batch goes again. */

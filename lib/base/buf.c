@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fault.h"
+
 /* Makes room for `more` bytes and the NUL. */
 static bool reserve(struct buf *b, size_t more)
 {
@@ -20,7 +22,7 @@ static bool reserve(struct buf *b, size_t more)
 	size_t cap = b->cap ? b->cap : 128;
 	while (cap < need)
 		cap *= 2;
-	char *p = realloc(b->p, cap);
+	char *p = fault_hits(FAULT_MEMORY) ? NULL : realloc(b->p, cap);
 	if (!p) {
 		b->failed = true;
 		return false;

@@ -11,6 +11,7 @@ enum fault_kind {
 	FAULT_GATE,         /* the write gate cannot be had */
 	FAULT_BUS_SEND,     /* a command cannot be sent */
 	FAULT_BUS_REPLY,    /* the answer does not come */
+	FAULT_MEMORY,       /* a buffer cannot grow */
 	FAULT_KINDS
 };
 

@@ -1,5 +1,6 @@
 #include "thread.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <time.h>
 
@@ -11,6 +12,12 @@ int thread_start(pthread_t *ret, void *(*run)(void *), void *u)
 	int r = pthread_create(ret, NULL, run, u);
 	(void) pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return -r;
+}
+
+void thread_gathers(void)
+{
+	const struct sched_param param = { 0 };
+	(void) sched_setscheduler(0, SCHED_BATCH, &param); /* 0: the calling thread alone, on Linux */
 }
 
 int cond_init(pthread_cond_t *c)

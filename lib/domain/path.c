@@ -1,6 +1,7 @@
 #include "path.h"
 
 #include "check.h"
+#include "varint.h"
 
 static bool gap_within(const struct path *p, int64_t end_ms, int64_t max_gap_ms)
 {
@@ -45,76 +46,29 @@ struct hash path_digest(const struct path *path, const struct hash *prev)
 	return sha256_end(&h);
 }
 
-/* LEB128: seven bits a byte, lowest first, the top bit says that more follow. */
-static void put_varint(struct buf *out, uint64_t v)
-{
-	for (; v >= 0x80; v >>= 7)
-		buf_putc(out, (char) (uint8_t) (v | 0x80));
-	buf_putc(out, (char) (uint8_t) v);
-}
-
-/* Differences wrap modulo 2^64 in both directions, so that any pair of int64 survives. */
-static void put_difference(struct buf *out, int64_t now, int64_t before)
-{
-	uint64_t d = (uint64_t) now - (uint64_t) before;
-	put_varint(out, d << 1 ^ (0 - (d >> 63)));
-}
-
 void path_encode(const struct path *path, struct buf *out)
 {
 	struct tick before = { 0, 0 };
 	CHECK(path->n <= PATH_TICKS_MAX);
-	put_varint(out, path->n);
+	varint_put(out, path->n);
 	for (size_t i = 0; i < path->n; i++) {
-		put_difference(out, path->ticks[i].t_ms, before.t_ms);
-		put_difference(out, path->ticks[i].p_cents, before.p_cents);
+		varint_put_difference(out, path->ticks[i].t_ms, before.t_ms);
+		varint_put_difference(out, path->ticks[i].p_cents, before.p_cents);
 		before = path->ticks[i];
 	}
 }
 
-struct reader {
-	const uint8_t *at, *end;
-};
-
-/* One spelling for each number: no overlong form, nothing above 64 bits. */
-static bool get_varint(struct reader *r, uint64_t *ret)
-{
-	uint64_t v = 0;
-	for (unsigned shift = 0; shift < 64; shift += 7) {
-		if (r->at == r->end)
-			return false;
-		uint8_t byte = *r->at++;
-		if (shift == 63 && byte > 1)
-			return false;
-		v |= (uint64_t) (byte & 0x7f) << shift;
-		if (byte & 0x80)
-			continue;
-		*ret = v;
-		return byte != 0 || shift == 0;
-	}
-	return false;
-}
-
-static bool get_difference(struct reader *r, int64_t before, int64_t *ret)
-{
-	uint64_t z;
-	if (!get_varint(r, &z))
-		return false;
-	*ret = (int64_t) ((uint64_t) before + (z >> 1 ^ (0 - (z & 1))));
-	return true;
-}
-
 bool path_decode(const uint8_t *bytes, size_t len, struct tick *ticks, size_t max, size_t *ret_n)
 {
-	struct reader r = { bytes, bytes + len };
+	struct varint_reader r = { bytes, bytes + len };
 	struct tick before = { 0, 0 };
 	uint64_t n;
 
-	if (!get_varint(&r, &n) || n > max || n > PATH_TICKS_MAX)
+	if (!varint_get(&r, &n) || n > max || n > PATH_TICKS_MAX)
 		return false;
 	for (size_t i = 0; i < n; i++) {
-		if (!get_difference(&r, before.t_ms, &ticks[i].t_ms) ||
-				!get_difference(&r, before.p_cents, &ticks[i].p_cents))
+		if (!varint_get_difference(&r, before.t_ms, &ticks[i].t_ms) ||
+				!varint_get_difference(&r, before.p_cents, &ticks[i].p_cents))
 			return false;
 		before = ticks[i];
 	}

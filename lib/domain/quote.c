@@ -1,87 +1,13 @@
 #include "quote.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "check.h"
 #include "rate.h"
 
-/* Shift of a bound for a path that is seen at ticks alone, in standard deviations of one tick: -zeta(1/2) / sqrt(2 pi). */
-#define TICK_SHIFT 0.5826
-
 /* A rate falls by one part in so many when the house's room is used up. */
 enum { SKEW_MOST = 5 };
-
-#define ROOT_HALF   0.70710678118654752440
-#define INVERSE_TAU 0.15915494309189533577 /* 1 / (2 pi) */
-
-static double normal_above(double x)
-{
-	return 0.5 * erfc(x * ROOT_HALF);
-}
-
-static double normal_below(double x)
-{
-	return 0.5 * erfc(-x * ROOT_HALF);
-}
-
-/* T(h, a) for 0 <= a <= 1: ten Gauss-Legendre points over [0, a] of exp(-h^2 (1 + x^2) / 2) / (1 + x^2). */
-static double owens_t_small(double h, double a)
-{
-	static const double x[] = { 0.14887433898163121088, 0.43339539412924719080, 0.67940956829902440623,
-		0.86506336668898451073, 0.97390652851717172008 };
-	static const double w[] = { 0.29552422471475287017, 0.26926671930999635509, 0.21908636251598204400,
-		0.14945134915058059315, 0.06667134430868813759 };
-	double half = 0.5 * a, k = -0.5 * h * h, sum = 0;
-	for (size_t i = 0; i < sizeof x / sizeof x[0]; i++) {
-		double lo = half * (1 - x[i]), hi = half * (1 + x[i]);
-		double at_lo = 1 + lo * lo, at_hi = 1 + hi * hi;
-		sum += w[i] * (exp(k * at_lo) / at_lo + exp(k * at_hi) / at_hi);
-	}
-	return INVERSE_TAU * half * sum;
-}
-
-double owens_t(double h, double a)
-{
-	h = fabs(h);
-	if (a < 0)
-		return -owens_t(h, -a);
-	if (isinf(h))
-		return 0;
-	if (a <= 1)
-		return owens_t_small(h, a);
-	/* Reflection: T(h, a) + T(ah, 1/a) = (Q(h) + Q(ah)) / 2 - Q(h) Q(ah), in upper tails so that nothing cancels. */
-	double q = normal_above(h);
-	if (isinf(a))
-		return h > 0 ? 0.5 * q : 0.25;
-	double qa = normal_above(a * h);
-	return 0.5 * (q + qa) - q * qa - owens_t_small(a * h, 1 / a);
-}
-
-/* The touch probability for bounds given as log distances from the price; low may be -inf. */
-static double touch_of_logs(double log_low, double log_high, double sigma_per_root_s, double t1_s, double t2_s)
-{
-	double s2 = sigma_per_root_s * sqrt(t2_s);
-	double ka = log_low / s2, kb = log_high / s2;
-	double q = t1_s > 0 ? sqrt((t2_s - t1_s) / t1_s) : (double) INFINITY;
-	double p = normal_below(kb) - normal_below(ka) + 2 * owens_t(ka, q) + 2 * owens_t(kb, q);
-	return fmin(fmax(p, 0), 1);
-}
-
-double touch_probability(double s, double sigma_annual, double low, double high, double t1_s, double t2_s)
-{
-	return touch_of_logs(log(low / s), log(high / s), sigma_annual / sqrt(QUOTE_YEAR_S), t1_s, t2_s);
-}
-
-double touch_probability_ticks(double s, double sigma_annual, double low, double high, double t1_s, double t2_s,
-		double tick_s)
-{
-	double sigma = sigma_annual / sqrt(QUOTE_YEAR_S);
-	double inward = TICK_SHIFT * sigma * sqrt(tick_s);
-	double log_low = log(low / s) + inward, log_high = log(high / s) - inward;
-	if (log_low > log_high) /* a cell that is thinner than the two shifts keeps its middle */
-		log_low = log_high = 0.5 * (log_low + log_high);
-	return touch_of_logs(log_low, log_high, sigma, t1_s, t2_s);
-}
 
 int32_t quote_rate(const struct quote_rules *rules, double p)
 {
@@ -101,57 +27,67 @@ int32_t quote_room(struct money room, struct money least_stake)
 	return (int32_t) e4.micros;
 }
 
-static int32_t skewed(int32_t rate_e4, int32_t left_e4, int32_t empty_e4)
+static int32_t skewed(int32_t rate_e4, uint8_t steps)
 {
-	int64_t taken = left_e4 < empty_e4 ? empty_e4 - left_e4 : 0;
-	int64_t e4 = rate_e4 - rate_e4 * taken / empty_e4 / SKEW_MOST;
-	return e4 < RATE_LEAST || e4 > left_e4 ? 0 : (int32_t) e4;
+	if (steps == QUOTE_SKEW_CLOSED)
+		return 0;
+	int64_t e4 = rate_e4 - (int64_t) rate_e4 * steps / (QUOTE_SKEW_STEPS * SKEW_MOST);
+	return e4 < RATE_LEAST ? 0 : (int32_t) e4;
 }
 
-void quote_skew(struct quote_grid *g, const struct quote_grid *room, int32_t empty_e4)
+static uint8_t steps_of(int32_t rate_e4, int32_t left_e4, int32_t empty_e4)
+{
+	int64_t taken = left_e4 < empty_e4 ? empty_e4 - left_e4 : 0;
+	uint8_t steps = (uint8_t) (taken * QUOTE_SKEW_STEPS / empty_e4);
+	return skewed(rate_e4, steps) > left_e4 ? QUOTE_SKEW_CLOSED : steps;
+}
+
+void quote_skew(struct quote_grid *g, struct quote_made *made, const struct quote_grid *room, int32_t empty_e4)
 {
 	struct rate left;
 	for (int i = 0; empty_e4 > 0 && i < g->columns; i++)
 		for (int j = 0; j < g->rows; j++) {
 			int64_t low = g->low_cents + j * g->row_cents;
 			struct cell c = { .t0_s = g->t0_s[i], .low_cents = low, .high_cents = low + g->row_cents };
-			if (g->rates[i][j] != 0 && grid_rate(room, &c, &left) == GRID_FOUND)
-				g->rates[i][j] = skewed(g->rates[i][j], left.e4, empty_e4);
+			if (g->rates[i][j] == 0 || grid_rate(room, &c, &left) != GRID_FOUND)
+				continue;
+			made->skew[i][j] = steps_of(g->rates[i][j], left.e4, empty_e4);
+			g->rates[i][j] = skewed(g->rates[i][j], made->skew[i][j]);
 		}
 }
 
-static void fill_column(int32_t *rates, const struct quote_rules *rules, double s, double sigma_annual, int64_t low_cents,
-		double t1_s, double t2_s)
+static void fill_column(int32_t *rates, const struct quote_made *m, const struct quote_layer *layer, const uint8_t *skew,
+		int64_t low_cents, double t1_s)
 {
-	double tick_s = (double) rules->tick_ms / 1000;
-	for (int j = 0; j < rules->grid.rows; j++) {
-		double low = (double) (low_cents + j * rules->grid.row_cents);
-		double p = touch_probability_ticks(s, sigma_annual, low, low + (double) rules->grid.row_cents, t1_s, t2_s,
-				tick_s);
-		rates[j] = quote_rate(rules, p);
+	const struct grid_rules *grid = &m->rules.grid;
+	double t2_s = t1_s + (double) grid->column_s, tick_s = (double) m->rules.tick_ms / 1000;
+	struct layer_mix mix = layer_mix_of(layer, &m->state, 0.5 * (t1_s + t2_s));
+	for (int j = 0; j < grid->rows; j++) {
+		double low = (double) (low_cents + j * grid->row_cents);
+		double p = layer_touch(&mix, (double) m->p_cents, low, low + (double) grid->row_cents, t1_s, t2_s, tick_s);
+		rates[j] = skewed(quote_rate(&m->rules, p), skew[j]);
 	}
 }
 
-void quote_fill(struct quote_grid *ret, const struct quote_rules *rules, int64_t quote_id, int64_t now_ms, int64_t p_cents,
-		double sigma_annual)
+void quote_fill(struct quote_grid *ret, const struct quote_made *m, const struct quote_layer *layer)
 {
-	const struct grid_rules *grid = &rules->grid;
+	const struct grid_rules *grid = &m->rules.grid;
 	CHECK(grid->columns > 0 && grid->columns <= GRID_COLUMNS_MAX && grid->rows > 0 && grid->rows <= GRID_ROWS_MAX);
-	CHECK(p_cents > 0 && sigma_annual > 0);
+	CHECK(m->p_cents > 0 && memcmp(m->layer, layer->id, sizeof m->layer) == 0);
 
 	*ret = (struct quote_grid){
-		.quote_id = quote_id,
-		.t_ms = now_ms,
+		.quote_id = m->quote_id,
+		.t_ms = m->t_ms,
 		.columns = grid->columns,
 		.rows = grid->rows,
-		.low_cents = grid_lowest(grid, p_cents),
+		.low_cents = grid_lowest(grid, m->p_cents),
 		.row_cents = grid->row_cents,
 	};
-	int64_t first_s = column_first_placeable(grid, now_ms);
+	int64_t first_s = column_first_placeable(grid, m->t_ms);
 	for (int i = 0; i < grid->columns; i++) {
 		ret->t0_s[i] = first_s + i * grid->column_s;
-		double t1_s = (double) (ret->t0_s[i] * 1000 - now_ms) / 1000;
-		fill_column(ret->rates[i], rules, (double) p_cents, sigma_annual, ret->low_cents, t1_s,
-				t1_s + (double) grid->column_s);
+		if (!m->stopped)
+			fill_column(ret->rates[i], m, layer, m->skew[i], ret->low_cents,
+					(double) (ret->t0_s[i] * 1000 - m->t_ms) / 1000);
 	}
 }

@@ -1,8 +1,6 @@
-/* quote.h - volatility, the touch probability of a cell, its rate. Domain floor, pure. Floating point stays in here: what
- * leaves is an integer rate; money never meets a double.
- * Model: driftless Brownian log price: where it is at t1, then first passage to the nearer bound, in closed form with Owen's T
- * function. The tick shift moves both bounds inward by 0.5826 * sigma * sqrt(tick) (Broadie, Glasserman, Kou 1997).
- * Thread: pure functions any; struct quote_vol one owner. */
+/* quote.h - the rate of a cell, and the grid of them. Domain floor, pure. Thread: any.
+ * Floating point stays in here: what goes in and what leaves are integers, so that a grid can be made again from what was written
+ * down of it (quote_log), and money never meets a double. */
 #ifndef TAP_QUOTE_H
 #define TAP_QUOTE_H
 
@@ -11,34 +9,9 @@
 #include <stdint.h>
 
 #include "grid.h"
-#include "tick.h"
-
-#define QUOTE_YEAR_S 31536000.0
-
-/* Owen's T(h, a), error about 1e-14. */
-double owens_t(double h, double a);
-
-/* Probability that the path starting at s touches [low, high] during [t1, t2] seconds from now, watched continuously.
- * sigma per sqrt(year); prices in one unit, positive; 0 <= t1 < t2. */
-double touch_probability(double s, double sigma_annual, double low, double high, double t1_s, double t2_s);
-
-/* The same for a path watched each tick_s seconds: bounds shifted inward, to the middle where they would cross. */
-double touch_probability_ticks(double s, double sigma_annual, double low, double high, double t1_s, double t2_s,
-		double tick_s);
-
-/* EWMA of squared 1 s log returns, between a floor and a ceiling (per sqrt(year)). */
-struct quote_vol {
-	double half_life_s, floor, ceiling;
-	double var_per_s;
-	int64_t last_ms;
-	int64_t last_cents;
-	int64_t samples;
-};
-
-void quote_vol_init(struct quote_vol *v, double start_annual, double half_life_s, double floor_annual, double ceiling_annual);
-/* Takes every tick; uses one about each second, forgets across a gap over 3 s. */
-void quote_vol_tick(struct quote_vol *v, const struct tick *t);
-double quote_vol_annual(const struct quote_vol *v);
+#include "quote_layer.h"
+#include "quote_touch.h"
+#include "quote_vol.h"
 
 struct quote_rules {
 	struct grid_rules grid;
@@ -51,16 +24,28 @@ struct quote_rules {
 /* rate = floor(10000 * (1 - margin) / p), 0 when closed: p below the least, or the rate under 10100; at most max_rate. */
 int32_t quote_rate(const struct quote_rules *rules, double p);
 
+/* The house's exposure lowers a rate in so many steps, the last of which is a fifth off; what is full is closed. */
+enum { QUOTE_SKEW_STEPS = 64, QUOTE_SKEW_CLOSED = 255 };
+
+/* All that the rates of a grid follow from, but for the layer's coefficients, which it names. */
+struct quote_made {
+	struct quote_rules rules;
+	uint8_t layer[LAYER_ID_SIZE];
+	int64_t quote_id, t_ms, p_cents;
+	struct quote_state state;
+	bool stopped; /* by the jump stop: every cell is closed */
+	uint8_t skew[GRID_COLUMNS_MAX][GRID_ROWS_MAX]; /* steps, or QUOTE_SKEW_CLOSED */
+};
+
+/* The grid of *made. The layer is the one that it names. */
+void quote_fill(struct quote_grid *ret, const struct quote_made *made, const struct quote_layer *layer);
+
 /* A rate at which the least stake would take all of `room`; INT32_MAX for more than that. */
 int32_t quote_room(struct money room, struct money least_stake);
 
-/* Skews the rates down by what the house has taken already. room: for its cells, as rates, what quote_room says of the room that
- * is left; empty_e4: the same with no bets. Down to a fifth less where nothing is left; a cell that could not pay the least
- * stake is closed. Cells that room does not know stay. */
-void quote_skew(struct quote_grid *g, const struct quote_grid *room, int32_t empty_e4);
-
-/* Fills *ret for the moment now_ms and the price; quote_id is the caller's. */
-void quote_fill(struct quote_grid *ret, const struct quote_rules *rules, int64_t quote_id, int64_t now_ms, int64_t p_cents,
-		double sigma_annual);
+/* Skews the rates of *g, filled from *made, down by what the house has taken already, and notes in made->skew how. room: for its
+ * cells, as rates, what quote_room says of the room that is left; empty_e4: the same with no bets. A cell that could not pay the
+ * least stake is closed. Cells that room does not know stay. quote_fill of the *made that results gives *g again. */
+void quote_skew(struct quote_grid *g, struct quote_made *made, const struct quote_grid *room, int32_t empty_e4);
 
 #endif

@@ -1,37 +1,71 @@
-#include "quote.h"
+#include "quote_vol.h"
 
 #include <math.h>
 
-enum { SAMPLE_MS = 1000, FORGET_MS = 3000 };
+#include "quote_touch.h"
 
-void quote_vol_init(struct quote_vol *v, double start_annual, double half_life_s, double floor_annual, double ceiling_annual)
+enum { SAMPLE_MS = 1000, FORGET_MS = 3000, START_S = 20 };
+
+#define ROOT_HALF_PI 1.25331413731550025121
+
+const int quote_half_lives_s[QUOTE_VOLS] = { 20, 60, 180, 600 };
+
+void quote_vol_init(struct quote_vol *v, double start_annual, double floor_annual, double ceiling_annual)
 {
-	*v = (struct quote_vol){
-		.half_life_s = half_life_s,
-		.floor = floor_annual,
-		.ceiling = ceiling_annual,
-		.var_per_s = start_annual * start_annual / QUOTE_YEAR_S,
-	};
+	*v = (struct quote_vol){ .floor = floor_annual, .ceiling = ceiling_annual };
+	double var = start_annual * start_annual / QUOTE_YEAR_S;
+	for (int i = 0; i < QUOTE_VOLS; i++)
+		v->var_per_s[i] = var;
+	v->abs_per_root_s = sqrt(var) / ROOT_HALF_PI;
+}
+
+/* The weight of a sample that stands for so many seconds; in the beginning every one counts alike. */
+static double weight_of(const struct quote_vol *v, int half_life_s, double seconds)
+{
+	return fmax(1 - exp2(-seconds / half_life_s), seconds / (START_S + (double) v->samples));
+}
+
+/* The sample's return is that since QUOTE_RETURN_S samples ago. */
+static void take_return(struct quote_vol *v)
+{
+	const struct tick *first = &v->at[0], *last = &v->at[QUOTE_RETURN_S];
+	double seconds = (double) (last->t_ms - first->t_ms) / 1000;
+	double since = (double) (last->t_ms - v->at[QUOTE_RETURN_S - 1].t_ms) / 1000;
+	double r = log((double) last->p_cents / (double) first->p_cents), weight = 0;
+	v->samples++;
+	for (int i = 0; i < QUOTE_VOLS; i++) {
+		weight = weight_of(v, quote_half_lives_s[i], since);
+		v->var_per_s[i] += weight * (r * r / seconds - v->var_per_s[i]);
+	}
+	v->abs_per_root_s += weight * (fabs(r) / sqrt(seconds) - v->abs_per_root_s);
 }
 
 void quote_vol_tick(struct quote_vol *v, const struct tick *t)
 {
-	int64_t gap_ms = t->t_ms - v->last_ms;
-	bool usable = v->last_cents > 0 && gap_ms >= 0 && gap_ms <= FORGET_MS;
-	if (usable && gap_ms < SAMPLE_MS)
+	int64_t gap_ms = v->n_at ? t->t_ms - v->at[v->n_at - 1].t_ms : 0;
+	if (v->n_at && gap_ms >= 0 && gap_ms < SAMPLE_MS)
 		return;
-	if (usable) {
-		double seconds = (double) gap_ms / 1000;
-		double r = log((double) t->p_cents / (double) v->last_cents);
-		double weight = 1 - exp2(-seconds / v->half_life_s);
-		v->var_per_s += weight * (r * r / seconds - v->var_per_s);
-		v->samples++;
+	if (gap_ms < 0 || gap_ms > FORGET_MS)
+		v->n_at = 0;
+	if (v->n_at == QUOTE_RETURN_S + 1) {
+		for (int i = 0; i < QUOTE_RETURN_S; i++)
+			v->at[i] = v->at[i + 1];
+		v->n_at--;
 	}
-	v->last_ms = t->t_ms;
-	v->last_cents = t->p_cents;
+	v->at[v->n_at++] = *t;
+	if (v->n_at == QUOTE_RETURN_S + 1)
+		take_return(v);
 }
 
-double quote_vol_annual(const struct quote_vol *v)
+struct quote_state quote_vol_state(const struct quote_vol *v)
 {
-	return fmin(fmax(sqrt(v->var_per_s * QUOTE_YEAR_S), v->floor), v->ceiling);
+	struct quote_state s;
+	for (int i = 0; i < QUOTE_VOLS; i++) {
+		double annual = sqrt(v->var_per_s[i] * QUOTE_YEAR_S);
+		s.vol_ppm[i] = llround(fmin(fmax(annual, v->floor), v->ceiling) * 1e6);
+	}
+	double even = ROOT_HALF_PI * v->abs_per_root_s / sqrt(v->var_per_s[QUOTE_VOLS - 1]);
+	double uneven = even > 0 ? fmax(-2e6 * log(even), 0) : QUOTE_UNEVEN_MAX;
+	s.uneven_ppm = uneven < QUOTE_UNEVEN_MAX ? llround(uneven) : QUOTE_UNEVEN_MAX;
+	return s;
 }

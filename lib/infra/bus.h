@@ -13,7 +13,7 @@
 
 #include "attr.h"
 
-enum { BUS_RETRY_MS = 100, BUS_PIPELINE_MAX = 1024, BUS_ARGS_MAX = 32 };
+enum { BUS_RETRY_MS = 100, BUS_PIPELINE_MAX = 1024, BUS_ARGS_MAX = 256 };
 
 struct bus_conf {
 	const char *address;  /* unix:/path or host:port; borrowed */
@@ -30,6 +30,8 @@ struct bus_arg {
 	const char *p;
 	size_t n;
 };
+
+#define BUS_LITERAL(text) { (text), sizeof(text) - 1 }
 
 static inline struct bus_arg bus_arg_of(const char *text)
 {

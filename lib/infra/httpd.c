@@ -120,6 +120,8 @@ static void *loop_main(void *arg)
 		wait_for_events(l);
 		quiesce_once(l);
 		replied_resume(l);
+		l->turn_ms = clk_mono_ms();
+		l->turn_begun = 0;
 		if (MHD_run(l->mhd) != MHD_YES)
 			(void) poll(NULL, 0, 10); /* no kernel memory: not in a hot loop */
 		now_ms = clk_mono_ms();
@@ -210,7 +212,7 @@ static int start_loops(struct httpd *h, int listen_fd, unsigned threads)
 
 int httpd_start(struct httpd **ret, const struct httpd_conf *conf)
 {
-	CHECK(conf->threads >= 1 && conf->threads <= HTTPD_LOOPS_MAX && conf->request_deadline_ms > 0);
+	CHECK(conf->threads >= 1 && conf->threads <= HTTPD_THREADS_MAX && conf->request_deadline_ms > 0);
 	MHD_set_panic_func(panic, NULL);
 	struct httpd *h = calloc(1, sizeof *h);
 	if (!h)
@@ -218,6 +220,7 @@ int httpd_start(struct httpd **ret, const struct httpd_conf *conf)
 	h->routes = conf->routes;
 	h->ctx = conf->ctx;
 	h->deadline_ms = conf->request_deadline_ms;
+	h->sheds = conf->sheds;
 	int fd = conf->listen_fd >= 0 ? fcntl(conf->listen_fd, F_DUPFD_CLOEXEC, 0) : open_listener(conf->host, conf->port);
 	int r = fd < 0 ? (conf->listen_fd >= 0 ? err_say(-errno, "httpd: the passed socket is none") : fd) : 0;
 	/* All loops accept from it: one that comes too late must not block. */
@@ -263,7 +266,7 @@ struct httpd *httpd_stop(struct httpd *h)
 void httpd_stats(const struct httpd *h, struct httpd_stats *ret)
 {
 	*ret = (struct httpd_stats){ .requests = atomic_load(&h->requests), .connections = atomic_load(&h->connections),
-		.refused_busy = atomic_load(&h->refused_busy) };
+		.refused_busy = atomic_load(&h->refused_busy), .refused_late = atomic_load(&h->refused_late) };
 	for (size_t i = 0; i < ARRAY_LEN(ret->by_status); i++)
 		ret->by_status[i] = atomic_load(&h->by_status[i]);
 }

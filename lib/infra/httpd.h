@@ -1,8 +1,11 @@
 /* httpd.h - HTTP/1.1 server: routes, limits, problem+json; the one module that includes libmicrohttpd. Infra floor.
  * A handler runs on one of the pool's threads and must not block on disk or Redis. It either replies before it returns, or
  * returns and lets another thread reply later: the connection is suspended meanwhile. Each request is replied to exactly once.
- * Limits: body 8 KiB, header block 16 KiB, HTTPD_CONNECTIONS_MAX, each request's own deadline from its first byte to its
+ * Limits: body 8 KiB, header block 8 KiB, HTTPD_CONNECTIONS_MAX, each request's own deadline from its first byte to its
  * last (slow senders are cut, whatever their activity). Content-Length with Transfer-Encoding is refused.
+ * Above capacity the queue is in the kernel, where nobody bounds it. A server that sheds takes it up in turns: of what is ready
+ * it begins 128 requests, and more as long as the turn is young; the rest is answered 503 before any work is done on it. So
+ * what is begun is as much as the machine can do, and has waited for two turns at most, however many come.
  * Errors the server itself makes are problem+json too, but for bytes that are no HTTP/1 message at all (a broken first line,
  * length or chunk): those the library refuses with a 4xx or 5xx of few words and closes. HEAD is answered as GET without a body.
  * A refused body is read away up to 1 MiB, so that the client sees the answer and keeps its connection; beyond, it is cut.
@@ -17,14 +20,17 @@
 #include "attr.h"
 #include "buf.h"
 
-enum { HTTPD_BODY_MAX = 8192, HTTPD_CONNECTIONS_MAX = 4096, HTTPD_PARAM_MAX = 256 };
+enum { HTTPD_BODY_MAX = 8192, HTTPD_CONNECTIONS_MAX = 4096, HTTPD_PARAM_MAX = 256, HTTPD_THREADS_MAX = 64 };
 
 struct httpd;
 struct httpd_req;
 
 typedef void httpd_handler(struct httpd_req *req, void *ctx);
 
-enum { HTTPD_JSON_BODY = 1 }; /* a body of application/json is required: 415 otherwise */
+enum {
+	HTTPD_JSON_BODY = 1, /* a body of application/json is required: 415 otherwise */
+	HTTPD_EVEN_LATE = 2  /* is never shed */
+};
 
 struct httpd_route {
 	const char *method;
@@ -39,6 +45,7 @@ struct httpd_conf {
 	int listen_fd;         /* >= 0: a passed socket, borrowed; host and port are not used */
 	unsigned threads;      /* epoll threads of the pool */
 	int request_deadline_ms;
+	bool sheds;            /* begins only what can be answered soon, and refuses the rest: 503 overloaded */
 	const struct httpd_route *routes; /* ends with method NULL; borrowed */
 	void *ctx;             /* given to the handlers */
 };
@@ -55,6 +62,7 @@ struct httpd_stats {
 	uint64_t connections; /* open now */
 	uint64_t by_status[6]; /* [2]: 2xx ... */
 	uint64_t refused_busy; /* requests on connections beyond the limit */
+	uint64_t refused_late; /* requests that were shed */
 };
 void httpd_stats(const struct httpd *h, struct httpd_stats *ret);
 

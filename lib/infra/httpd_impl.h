@@ -11,9 +11,8 @@
 #include "ulid.h"
 
 enum {
-	HTTPD_LOOPS_MAX = 64,
-	HTTPD_HEADERS_MAX_BYTES = 16384,
-	HTTPD_POOL_BYTES = 32768,   /* the library's memory of a connection: the header block and its index */
+	HTTPD_HEADERS_MAX_BYTES = 8192,
+	HTTPD_POOL_BYTES = 16384,   /* the library's memory of a connection: the header block and its index */
 	HTTPD_SPARE = 1024,         /* connections beyond the limit that are told so instead of waiting unheard */
 	HTTPD_DRAIN_MAX = 1 << 20,  /* of a refused body that is read, so that the client gets to see the answer */
 	HTTPD_IDLE_MS = 75000,      /* between requests; longer than nginx keeps its side (60 s) */
@@ -21,6 +20,8 @@ enum {
 	HTTPD_OVER_MS = 1000,       /* for a connection beyond the limit */
 	HTTPD_SWEEP_MS = 100,
 	HTTPD_LOOK_SWEEPS = 5,      /* idle connections are looked at each so many sweeps */
+	HTTPD_TURN_MS = 15,         /* a turn of the loop that is so old and */
+	HTTPD_TURN_REQUESTS = 128,  /* has begun so many sheds the rest: a loop that only waited for a CPU catches up first */
 	HTTPD_STOP_MS = 2000,
 	HTTPD_LINGER_MS = 50,       /* after the last request, before a stopping loop closes idle connections */
 	HTTPD_SET_HEADERS = 4,
@@ -55,6 +56,8 @@ struct loop {
 	unsigned sweeps;
 	int64_t last_request_ms;
 	int64_t next_sweep_ms;
+	int64_t turn_ms;     /* when this turn began */
+	unsigned turn_begun; /* its requests */
 	int epoll_fd, wake_fd, listen_fd;
 	pthread_t thread;
 	bool quiesced;
@@ -69,8 +72,9 @@ struct httpd {
 	uint16_t port;
 	unsigned n_loops; /* whose threads run */
 	_Atomic int wanted;
-	_Atomic uint64_t requests, connections, refused_busy, by_status[6];
-	struct loop loops[HTTPD_LOOPS_MAX];
+	bool sheds;
+	_Atomic uint64_t requests, connections, refused_busy, refused_late, by_status[6];
+	struct loop loops[HTTPD_THREADS_MAX];
 };
 
 enum req_state {

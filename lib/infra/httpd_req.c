@@ -116,6 +116,17 @@ static void check_route(struct httpd_req *req)
 	}
 }
 
+/* What is let in bounds what waits: the next turn begins when this one is done. */
+static void check_turn(struct httpd_req *req)
+{
+	struct loop *l = req->loop;
+	if (!l->h->sheds || (req->route && req->route->flags & HTTPD_EVEN_LATE) || l->turn_begun++ < HTTPD_TURN_REQUESTS ||
+			clk_mono_ms() - l->turn_ms <= HTTPD_TURN_MS)
+		return;
+	atomic_fetch_add_explicit(&l->h->refused_late, 1, memory_order_relaxed);
+	refuse(req, PROBLEM_OVERLOADED, 0, "Too many requests wait; nothing was done; try again in a second.");
+}
+
 static void check_load(struct httpd_req *req)
 {
 	if (req->conn->over) {
@@ -145,9 +156,10 @@ static enum MHD_Result begin(struct httpd_req *req, const char *method, const ch
 	req->method = method;
 	bool framed = framing_ok(req, version);
 	if (MHD_get_connection_info(req->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)->header_size > HTTPD_HEADERS_MAX_BYTES)
-		refuse(req, PROBLEM_MALFORMED_REQUEST, 431, "A header block is at most 16384 bytes.");
+		refuse(req, PROBLEM_MALFORMED_REQUEST, 431, "A header block is at most 8192 bytes.");
 	check_load(req);
 	check_route(req);
+	check_turn(req);
 	const char *length = header_of(req, "Content-Length");
 	unsigned long long declared = length ? strtoull(length, NULL, 10) : 0;
 	if (declared > HTTPD_BODY_MAX)

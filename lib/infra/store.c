@@ -101,6 +101,7 @@ static int set_up(struct store *s)
 		{ SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1 }, { SQLITE_DBCONFIG_DEFENSIVE, 1 },
 		{ SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0 }, { SQLITE_DBCONFIG_ENABLE_FKEY, 1 },
 		{ SQLITE_DBCONFIG_DQS_DDL, 0 }, { SQLITE_DBCONFIG_DQS_DML, 0 },
+		{ SQLITE_DBCONFIG_ENABLE_QPSG, 1 }, /* a bound value never makes a statement be prepared again */
 	};
 	(void) sqlite3_extended_result_codes(s->db, 1);
 	(void) sqlite3_busy_timeout(s->db, RECOVERY_WAIT_MS);

@@ -108,7 +108,8 @@ enum stmt_type stmt_col_type(struct stmt *st, int col);
 const void *stmt_col_blob(struct stmt *st, int col, size_t *ret_n);
 const char *stmt_col_text(struct stmt *st, int col, size_t *ret_n);
 int64_t store_last_rowid(struct store *s);
-int64_t store_changes(struct store *s);
+int64_t store_changes(struct store *s); /* rows that the last statement changed */
+int64_t store_writes(struct store *s);  /* rows that this connection changed so far: grows with every write */
 
 /* Statements that are run once (DDL), inside a transaction: 0, STORE_E_CONSTRAINT or <0. */
 MUST_CHECK int store_script(struct store *s, const char *sql);

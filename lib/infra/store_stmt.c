@@ -186,3 +186,8 @@ int64_t store_changes(struct store *s)
 {
 	return sqlite3_changes64(s->db);
 }
+
+int64_t store_writes(struct store *s)
+{
+	return sqlite3_total_changes64(s->db);
+}

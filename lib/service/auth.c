@@ -54,29 +54,6 @@ static struct bus_script logout_script = { .lua =
 	"redis.call('PUBLISH', ARGV[3], ARGV[4])\n"
 	"return 'ok'\n" };
 
-/* KEYS session key of the signer, rate limit, nonce; ARGV 1 when the signer is the wallet, wallet, step (us a bet), burst,
- * 1 to spend, tag. The bucket is kept as the moment at which it will be full again (GCRA), so that it is one number. */
-static struct bus_script door_script = { .lua =
-	"if ARGV[1] ~= '1' and redis.call('GET', KEYS[1]) ~= ARGV[2] then return {1, 0} end\n"
-	"local t = redis.call('TIME')\n"
-	"local now = t[1] * 1000000 + t[2]\n"
-	"local step = tonumber(ARGV[3])\n"
-	"local room = step * tonumber(ARGV[4])\n"
-	"local full = tonumber(redis.call('GET', KEYS[2]) or now)\n"
-	"if full < now then full = now elseif full > now + room then full = now + room end\n"
-	"full = full + step\n"
-	"if full > now + room then return {2, math.ceil((full - now - room) / 1000000)} end\n"
-	"redis.call('SET', KEYS[2], string.format('%.0f', full), 'PX', math.ceil((full - now) / 1000) + 1)\n"
-	"local seen\n"
-	"if ARGV[5] == '1' then\n"
-	"  seen = redis.call('SET', KEYS[3], ARGV[6], 'NX', 'EX', 90, 'GET')\n"
-	"else\n"
-	"  seen = redis.call('GET', KEYS[3])\n"
-	"end\n"
-	"if not seen then return {0, 0} end\n"
-	"if seen == ARGV[6] then return {4, 0} end\n"
-	"return {3, 0}\n" };
-
 /* `challenge:{SHA-256 of its text}` -> "wallet key column open", the key's caps in micro-USD, or "wallet". */
 static char *key_challenge(char out[KEY_MAX], const char *text, size_t n)
 {
@@ -357,29 +334,4 @@ int auth_logout(struct bus *bus, const struct auth_session *session)
 	if (bus_kind(reply) == BUS_ERROR)
 		return err_say(-EIO, "session not ended: %s", bus_text(reply, NULL));
 	return strcmp(bus_text(reply, NULL), "ok") == 0 ? 0 : AUTH_E_UNKNOWN;
-}
-
-int auth_door_add(struct bus *bus, const struct settings *s, const struct auth_door *door)
-{
-	char keys[3][KEY_MAX], who[WALLET_TEXT_SIZE], step[NUMBER_SIZE], burst[NUMBER_SIZE], tag[NONCE_SIZE * 2 + 1];
-	int64_t step_us = (int64_t) 60000000 / s->bet_rate_per_minute;
-
-	wallet_format(who, &door->wallet);
-	hex_encode(tag, door->tag.b, NONCE_SIZE);
-	(void) snprintf(step, sizeof step, "%lld", (long long) step_us);
-	(void) snprintf(burst, sizeof burst, "%lld", (long long) s->bet_burst);
-	struct bus_arg key_args[] = { bus_arg_of(key_session_key(keys[0], &door->signer)),
-		bus_arg_of((door->withdrawal ? key_withdraw_limit : key_rate_limit)(keys[1], &door->wallet)),
-		bus_arg_of(key_nonce(keys[2], door->nonce)) };
-	struct bus_arg args[] = { bus_arg_of(wallet_eq(&door->wallet, &door->signer) ? "1" : "0"), bus_arg_of(who), bus_arg_of(step),
-		bus_arg_of(burst), bus_arg_of(door->spend ? "1" : "0"), bus_arg_of(tag) };
-	return bus_add_script(bus, &door_script, key_args, ARRAY_LEN(key_args), args, ARRAY_LEN(args));
-}
-
-enum auth_verdict auth_door_verdict(const struct bus_reply *reply, int *ret_retry_after_s)
-{
-	CHECK(bus_kind(reply) == BUS_ARRAY && bus_count(reply) == 2);
-	int64_t retry_s = bus_int(bus_at(reply, 1));
-	*ret_retry_after_s = retry_s > 0 ? (int) retry_s : 1;
-	return (enum auth_verdict) bus_int(bus_at(reply, 0));
 }

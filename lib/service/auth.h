@@ -1,4 +1,4 @@
-/* auth.h - challenges, sessions, session keys; nonces and the rate limit at a bet's door. Service floor, on bus, sig, msg.
+/* auth.h - challenges, sessions, session keys. Service floor, on bus, sig, msg.
  * Source of the message: EIP-4361 (https://eips.ethereum.org/EIPS/eip-4361). A challenge is kept by the SHA-256 of its text: a
  * text that differs in a byte is an unknown one. Redis holds all of it: flushed, players sign in again.
  * A text that names a session key says in words and as resources what the key may do: the caps that were in force when it was made
@@ -56,25 +56,5 @@ MUST_CHECK int auth_session(struct bus *bus, const char *token, int64_t now_ms, 
 /* Ends it, with its key when no other session names it, and tells ws. AUTH_E_UNKNOWN: it was over already. */
 MUST_CHECK int auth_logout(struct bus *bus, const struct auth_session *session);
 struct hash auth_token_hash(const char *token);
-
-/* A bet's door, all in one script so that a pipeline of many is one round trip: may the signer sign for the wallet (itself, or
- * a live session key of it); a place in the bucket (burst, refilled by rate a minute); the nonce is new. Reply: see below. */
-struct auth_door {
-	struct wallet wallet, signer;
-	uint8_t nonce[NONCE_SIZE];
-	bool withdrawal; /* takes from a bucket of its own, so that bets alone count against bets */
-	bool spend; /* false: look at the nonce but do not spend it (the bet will be refused) */
-	struct hash tag; /* of the message and of the process that spends: the nonce is kept with it */
-};
-enum auth_verdict {
-	AUTH_ADMITTED = 0,
-	AUTH_NOT_SIGNER = 1,   /* invalid_signature */
-	AUTH_RATE_LIMITED = 2, /* retry_after_s is set */
-	AUTH_NONCE_SPENT = 3,  /* a replay, or replay_detected: the book knows */
-	AUTH_NONCE_OURS = 4    /* spent under this very tag: unless that was decided (the spender knows), it counts as new, so
-	                        * that a trip whose answer was lost spends nothing */
-};
-MUST_CHECK int auth_door_add(struct bus *bus, const struct settings *s, const struct auth_door *door);
-enum auth_verdict auth_door_verdict(const struct bus_reply *reply, int *ret_retry_after_s); /* look for BUS_ERROR first */
 
 #endif

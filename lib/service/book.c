@@ -209,9 +209,14 @@ static int move_mark(struct store *db, int64_t t0_s)
 	int r = book_oldest_open(db, t0_s, &open_s);
 	if (r < 0)
 		return err_trace(r);
+	int64_t until_s = r == 0 ? open_s - 1 : t0_s;
+	r = seal_out(db, SEAL_PAGE, 1);
+	if (r < 0)
+		return err_trace(r);
 	struct stmt *st = store_stmt(db, "UPDATE book SET settled_until = max(settled_until, ?1) WHERE id = 1");
-	stmt_int(st, 1, r == 0 ? open_s - 1 : t0_s);
-	return ledger_must(stmt_run(st), "mark");
+	stmt_int(st, 1, until_s);
+	r = ledger_must(stmt_run(st), "mark");
+	return r == 0 ? err_trace(seal_in(db, SEAL_PAGE, 1)) : err_trace(r);
 }
 
 int book_settling(struct store *db, int64_t t0_s, struct settling *ret)
@@ -229,9 +234,12 @@ int book_settling(struct store *db, int64_t t0_s, struct settling *ret)
 
 static int end_settling(struct store *db, int64_t t0_s)
 {
+	int r = seal_out(db, SEAL_SETTLING, t0_s);
+	if (r < 0)
+		return err_trace(r);
 	struct stmt *st = store_stmt(db, "DELETE FROM settling WHERE t0 = ?1");
 	stmt_int(st, 1, t0_s);
-	int r = ledger_must(stmt_run(st), "settled");
+	r = ledger_must(stmt_run(st), "settled");
 	return r < 0 ? err_trace(r) : err_trace(move_mark(db, t0_s));
 }
 
@@ -241,16 +249,20 @@ int book_put_settling(struct store *db, const struct settling *s)
 	if (s->open_bets == 0)
 		return end_settling(db, s->t0_s);
 	int r = book_settling(db, s->t0_s, &there);
+	bool goes_on = r == 0;
+	if (goes_on)
+		r = seal_out(db, SEAL_SETTLING, s->t0_s);
 	if (r < 0)
 		return err_trace(r);
-	struct stmt *st = r == 0 ?
+	struct stmt *st = goes_on ?
 			store_stmt(db, "UPDATE settling SET after_low = ?2, after_user = ?3, open_bets = ?4 WHERE t0 = ?1") :
 			store_stmt(db, "INSERT INTO settling(t0, after_low, after_user, open_bets) VALUES (?1, ?2, ?3, ?4)");
 	stmt_int(st, 1, s->t0_s);
 	stmt_int(st, 2, s->after_low);
 	stmt_int(st, 3, s->after_user);
 	stmt_int(st, 4, s->open_bets);
-	return ledger_must(stmt_run(st), "settling");
+	r = ledger_must(stmt_run(st), "settling");
+	return r == 0 ? err_trace(seal_in(db, SEAL_SETTLING, s->t0_s)) : err_trace(r);
 }
 
 int book_insert_column(struct store *db, const struct column *c, const void *evidence, size_t n)
@@ -284,6 +296,8 @@ int book_put_column(struct store *db, const struct column *c, const void *eviden
 	if (!tx)
 		return -ENOMEM;
 	r = ledger_must(book_insert_column(db, c, evidence, n), "column");
+	if (r == 0)
+		r = seal_in(db, SEAL_COLUMN, c->t0_s);
 	if (r < 0)
 		return err_trace(r);
 	tx->column_known = false;

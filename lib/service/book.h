@@ -86,9 +86,9 @@ MUST_CHECK int book_oldest_open(struct store *db, int64_t until_s, int64_t *ret_
 typedef bool column_cb(void *u, const struct column *c);
 MUST_CHECK int book_columns(struct store *db, int64_t from_s, int64_t to_s, column_cb *cb, void *u); /* rising */
 
-/* Every rule of the header above, and bets against ledger rows: 0 and the counts, or 1 with the finding. */
+/* Every rule of the header above, bets against ledger rows, and the seals (seal.h): 0 and the counts, or 1 with the finding. */
 struct book_audit {
-	int64_t bets, open_bets, columns, settling;
+	int64_t bets, open_bets, columns, settling, seals;
 	char finding[256];
 };
 MUST_CHECK int book_audit(struct store *db, struct book_audit *ret);

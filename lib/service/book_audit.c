@@ -246,6 +246,14 @@ static int check_settling(struct auditor *a)
 	return err_trace(r);
 }
 
+static int check_seals(struct auditor *a)
+{
+	struct seal_audit s;
+	int r = seal_audit(a->db, &s);
+	a->ret->seals = s.seals;
+	return r > 0 ? found(a, "%s", s.finding) : err_trace(r);
+}
+
 int book_audit(struct store *db, struct book_audit *ret)
 {
 	*ret = (struct book_audit){ 0 };
@@ -264,6 +272,8 @@ int book_audit(struct store *db, struct book_audit *ret)
 		r = check_columns(&a);
 	if (r == 0)
 		r = check_settling(&a);
+	if (r == 0)
+		r = check_seals(&a);
 	free(a.ticks);
 	return r == -EBADMSG ? found(&a, "%s", err_text()) : err_trace(r);
 }

@@ -66,13 +66,14 @@ void tap_list_take(struct tap_list *to, struct tap_list *from, int64_t max)
 
 static int open_parts(struct intake *in)
 {
-	int r = cond_init(&in->door_wake);
-	if (r == 0)
-		r = cond_init(&in->writer_wake);
+	int r = cond_init(&in->wake);
 	if (r == 0)
 		r = cond_init(&in->announcer.wake);
 	if (r == 0)
 		r = bus_open(&in->door_bus, &in->bus_conf);
+	if (r == 0)
+		r = auth_door_open(&in->door, &(struct auth_door_conf){ .bucket_key = key_rate_limit,
+				.rate_per_minute = in->s->bet_rate_per_minute, .burst = in->s->bet_burst });
 	if (r == 0)
 		r = intake_writer_open(in);
 	if (r == 0)
@@ -88,10 +89,8 @@ static int start_threads(struct intake *in)
 	} const all[] = {
 		{ &in->announcer_thread, intake_announcer_run },
 		{ &in->writer_thread, intake_writer_run },
-		{ &in->door_thread, intake_door_run },
 	};
 	int64_t mono_ms = clk_mono_ms();
-	atomic_store(&in->door_ms, mono_ms);
 	atomic_store(&in->writer_ms, mono_ms);
 	atomic_store(&in->announcer_ms, mono_ms);
 	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
@@ -114,12 +113,10 @@ int intake_start(struct intake **ret, const struct settings *s, const struct bus
 	in->market = *market;
 	in->rules = settings_grid(s);
 	rnd_bytes(in->boot, sizeof in->boot);
-	tap_list_init(&in->at_door);
-	tap_list_init(&in->at_writer);
+	tap_list_init(&in->waiting);
 	in->jobs_tail = &in->jobs;
 	(void) pthread_mutex_init(&in->lock, NULL);
 	(void) pthread_mutex_init(&in->announcer.lock, NULL);
-	(void) pthread_mutex_init(&in->signers_lock, NULL);
 	int r = open_parts(in);
 	if (r == 0)
 		r = start_threads(in);
@@ -131,11 +128,22 @@ int intake_start(struct intake **ret, const struct settings *s, const struct bus
 	return 0;
 }
 
-/* The writer's queue is the older one. */
 static int64_t oldest_wait_us(const struct intake *in, int64_t now_us)
 {
-	const struct intake_tap *oldest = in->at_writer.head ? in->at_writer.head : in->at_door.head;
-	return oldest ? now_us - oldest->queued_us : 0;
+	return in->waiting.head ? now_us - in->waiting.head->queued_us : 0;
+}
+
+static bool waits_too_long(struct intake *in, int64_t now_us)
+{
+	int64_t wait_us = oldest_wait_us(in, now_us);
+	if (wait_us < WAIT_CALM_US)
+		in->calm_us = now_us;
+	return wait_us > (now_us - in->calm_us > BEHIND_US ? WAIT_BEHIND_US : WAIT_MAX_US);
+}
+
+bool intake_busy(const struct intake *in)
+{
+	return clk_mono_us() < atomic_load_explicit(&in->busy_until_us, memory_order_relaxed);
 }
 
 int intake_submit(struct intake *in, struct intake_tap *t)
@@ -152,13 +160,14 @@ int intake_submit(struct intake *in, struct intake_tap *t)
 	t->rate = (struct rate){ 0 };
 	(void) pthread_mutex_lock(&in->lock);
 	if (in->stopping || atomic_load(&in->failed) || atomic_load(&in->inside) >= in->s->queue_max ||
-			oldest_wait_us(in, now_us) > WAIT_MAX_US) {
+			waits_too_long(in, now_us)) {
 		r = INTAKE_E_BUSY;
+		atomic_store_explicit(&in->busy_until_us, now_us + BUSY_US, memory_order_relaxed);
 	} else {
 		(void) atomic_fetch_add(&in->inside, 1);
 		in->taps++;
-		tap_list_push(&in->at_door, t);
-		(void) pthread_cond_signal(&in->door_wake);
+		tap_list_push(&in->waiting, t);
+		(void) pthread_cond_signal(&in->wake);
 	}
 	(void) pthread_mutex_unlock(&in->lock);
 	return r;
@@ -175,7 +184,7 @@ int intake_submit_job(struct intake *in, struct intake_job *j)
 		*in->jobs_tail = j;
 		in->jobs_tail = &j->next;
 		in->jobs_n++;
-		(void) pthread_cond_signal(&in->writer_wake);
+		(void) pthread_cond_signal(&in->wake);
 	}
 	(void) pthread_mutex_unlock(&in->lock);
 	return r;
@@ -195,12 +204,8 @@ void intake_drain(struct intake *in)
 {
 	(void) pthread_mutex_lock(&in->lock);
 	in->stopping = true;
-	in->door_gone = in->threads < 3;
-	(void) pthread_cond_signal(&in->door_wake);
-	(void) pthread_cond_signal(&in->writer_wake);
+	(void) pthread_cond_signal(&in->wake);
 	(void) pthread_mutex_unlock(&in->lock);
-	if (in->threads > 2)
-		(void) pthread_join(in->door_thread, NULL);
 	if (in->threads > 1)
 		(void) pthread_join(in->writer_thread, NULL);
 	(void) pthread_mutex_lock(&in->announcer.lock);
@@ -219,13 +224,12 @@ struct intake *intake_stop(struct intake *in)
 	intake_drain(in);
 	announcer_close(in);
 	intake_writer_close(in);
+	in->door = auth_door_close(in->door);
 	in->door_bus = bus_close(in->door_bus);
-	(void) pthread_cond_destroy(&in->door_wake);
-	(void) pthread_cond_destroy(&in->writer_wake);
+	(void) pthread_cond_destroy(&in->wake);
 	(void) pthread_cond_destroy(&in->announcer.wake);
 	(void) pthread_mutex_destroy(&in->lock);
 	(void) pthread_mutex_destroy(&in->announcer.lock);
-	(void) pthread_mutex_destroy(&in->signers_lock);
 	free(in);
 	return NULL;
 }
@@ -237,7 +241,7 @@ bool intake_failed(const struct intake *in)
 
 bool intake_alive(const struct intake *in, int64_t mono_ms)
 {
-	return mono_ms - atomic_load(&in->door_ms) < ALIVE_MS && mono_ms - atomic_load(&in->writer_ms) < ALIVE_MS &&
+	return mono_ms - atomic_load(&in->writer_ms) < ALIVE_MS &&
 		mono_ms - atomic_load(&in->announcer_ms) < ALIVE_MS;
 }
 

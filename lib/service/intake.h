@@ -5,7 +5,7 @@
  * Always true: done(CONFIRMED) is called after COMMIT returned; a refused tap left no row; a batch is all or nothing, and when
  *   a commit fails each of its taps is told OUTCOME_UNKNOWN or UNAVAILABLE and the process ends (see store.h on fsync).
  * Placement and price are checked with the clock read inside the transaction, against the newest quote.
- * Bound: queue_max taps between submit and done; beyond it intake_submit refuses (overloaded).
+ * Bound: queue_max taps between submit and done, and how long the oldest of them waits: beyond, intake_submit refuses (overloaded).
  * Memory: a struct intake_tap belongs to intake from submit to done(). Thread: submit from any; done() on intake's threads,
  *   must not block. */
 #ifndef TAP_INTAKE_H
@@ -88,6 +88,8 @@ MUST_CHECK int intake_start(struct intake **ret, const struct settings *s, const
 /* 0: done() will be called; INTAKE_E_BUSY: it will not, answer overloaded. */
 enum { INTAKE_E_BUSY = 1 };
 MUST_CHECK int intake_submit(struct intake *in, struct intake_tap *t);
+/* A tap was refused a moment ago: who asks first spares himself the signature of the next. Any thread, no lock. */
+bool intake_busy(const struct intake *in);
 
 /* Other writes of the same process go through the same writer, so that the book has one (logins, withdrawals). fn runs inside
  * its own transaction of the book: 0 commits; a positive result rolls back and is given to done; <0 is fatal. */

@@ -112,37 +112,39 @@ void intake_announce(struct intake *in, const struct account *account, struct bu
 	announcer_say(in, &one);
 }
 
-/* Adds one to the pipeline. */
-static int add(struct bus *bus, const struct speech *s, struct buf *text)
+/* Adds one to the pipeline, or to what is gathered for it. */
+static int add(struct msg_group *g, const struct speech *s, struct buf *text)
 {
 	char channel[KEY_MAX];
 	buf_clear(text);
 	switch (s->kind) {
 	case SPEECH_CONFIRMED:
 		msg_bet_confirmed(text, &s->account, &s->bet);
-		return msg_announce(bus, &s->account, text);
+		return msg_group_add(g, &s->account, text);
 	case SPEECH_REFUSED:
 		msg_bet_failed(text, &s->bet.cell, s->bet.nonce, s->code);
-		return msg_publish(bus, key_user_events(channel, &s->account.wallet), text);
+		return msg_publish(g->bus, key_user_events(channel, &s->account.wallet), text);
 	case SPEECH_EVENT:
-		return msg_announce(bus, &s->account, s->event.n > 0 ? &s->event : NULL);
+		return msg_group_add(g, &s->account, s->event.n > 0 ? &s->event : NULL);
 	case SPEECH_ROOM:
-		return bus_addf(bus, "SET %s %b EX %d", KEY_ROOM, s->event.p, s->event.n, (int) ROOM_LIFE_S);
+		return bus_addf(g->bus, "SET %s %b EX %d", KEY_ROOM, s->event.p, s->event.n, (int) ROOM_LIFE_S);
 	}
 	return 0;
 }
 
 /* 0: all of them were said. */
-static int say_all(struct bus *bus, const struct speech *list, struct buf *text)
+static int say_all(struct msg_group *g, const struct speech *list, struct buf *text)
 {
 	int r = 0;
 	for (const struct speech *s = list; s && r == 0; s = s->next)
-		r = add(bus, s, text);
-	return r < 0 ? r : bus_flush(bus);
+		r = add(g, s, text);
+	if (r == 0)
+		r = msg_group_end(g);
+	return r < 0 ? r : bus_flush(g->bus);
 }
 
 struct rebuild {
-	struct bus *bus;
+	struct msg_group *group;
 	unsigned n;
 	int r;
 };
@@ -150,9 +152,9 @@ struct rebuild {
 static bool rebuild_one(void *u, const struct account *a)
 {
 	struct rebuild *b = u;
-	b->r = msg_announce(b->bus, a, NULL);
+	b->r = msg_group_add(b->group, a, NULL);
 	if (b->r == 0 && ++b->n % ANNOUNCE_BATCH == 0)
-		b->r = bus_flush(b->bus);
+		b->r = bus_flush(b->group->bus);
 	return b->r == 0;
 }
 
@@ -160,7 +162,7 @@ static bool rebuild_one(void *u, const struct account *a)
 static int rebuild_cache(struct announcer *a)
 {
 	const struct bus_reply *reply;
-	struct rebuild b = { .bus = a->bus };
+	struct rebuild b = { .group = &a->group };
 	struct store *db;
 	int r = week_begin(a->week, &db);
 	if (r != 0)
@@ -169,7 +171,9 @@ static int rebuild_cache(struct announcer *a)
 	week_rollback(a->week);
 	if (b.r < 0)
 		r = b.r;
-	if (r == 0 && b.n % ANNOUNCE_BATCH != 0)
+	if (r == 0)
+		r = msg_group_end(&a->group);
+	if (r == 0)
 		r = bus_flush(a->bus);
 	if (r == 0)
 		r = bus_command(a->bus, &reply, "SET %s 1", KEY_CACHE_BUILT);
@@ -221,7 +225,7 @@ static void speak(struct intake *in, struct speech *list, struct buf *text)
 	uint64_t n = 0;
 	bool said;
 
-	while (!(said = say_all(a->bus, list, text) == 0)) {
+	while (!(said = say_all(&a->group, list, text) == 0)) {
 		int64_t now_ms = clk_mono_ms();
 		atomic_store(&in->announcer_ms, now_ms);
 		err_clear();
@@ -251,6 +255,7 @@ void *intake_announcer_run(void *u)
 	bool stopping = false, built = false;
 	int64_t looked_ms = INT64_MIN / 2;
 
+	thread_gathers();
 	for (;;) {
 		int64_t now_ms = clk_mono_ms();
 		atomic_store(&in->announcer_ms, now_ms);
@@ -271,6 +276,7 @@ int announcer_open(struct intake *in)
 	struct announcer *a = &in->announcer;
 	a->tail = &a->head;
 	int r = bus_open(&a->bus, &in->bus_conf);
+	msg_group_begin(&a->group, a->bus);
 	if (r == 0)
 		r = week_open(&a->week, in->s->data_dir.v, STORE_READ, clk_now_ms());
 	return r == 0 ? 0 : err_trace(r < 0 ? r : -ENOENT);
@@ -283,6 +289,7 @@ void announcer_close(struct intake *in)
 		next = s->next;
 		(void) speech_free(s);
 	}
+	msg_group_free(&a->group);
 	a->bus = bus_close(a->bus);
 	a->week = week_close(a->week);
 }

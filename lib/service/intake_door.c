@@ -2,7 +2,6 @@
 
 #include "clk.h"
 #include "intake_impl.h"
-#include "thread.h"
 
 /* What the nonce is kept with in Redis: the message, and this process. */
 static struct hash tag_of(const struct intake *in, const struct tap *t)
@@ -20,133 +19,66 @@ static struct hash tag_of(const struct intake *in, const struct tap *t)
 	return sha256_end(&h);
 }
 
-static struct hash signer_mark(const struct intake *in, const struct intake_tap *t)
-{
-	struct hash tag = tag_of(in, &t->tap);
-	struct sha256 h;
-	sha256_start(&h);
-	sha256_add(&h, tag.b, sizeof tag.b);
-	sha256_add(&h, t->signer.b, sizeof t->signer.b);
-	return sha256_end(&h);
-}
-
-void intake_remember_signer(struct intake *in, const struct intake_tap *t)
-{
-	if (wallet_eq(&t->signer, &t->tap.wallet))
-		return;
-	struct hash mark = signer_mark(in, t);
-	(void) pthread_mutex_lock(&in->signers_lock);
-	int r = nonces_add(in->signers, mark.b);
-	(void) r; /* without room, a replay after Redis was emptied is refused: no more than that */
-	(void) pthread_mutex_unlock(&in->signers_lock);
-}
-
-bool intake_knows_signer(struct intake *in, const struct intake_tap *t)
-{
-	struct hash mark = signer_mark(in, t);
-	(void) pthread_mutex_lock(&in->signers_lock);
-	bool knows = nonces_has(in->signers, mark.b);
-	(void) pthread_mutex_unlock(&in->signers_lock);
-	return knows;
-}
-
-/* Redis does not know the signer. Who was a signer in this process' life is remembered; of the life before the book knows, which is
- * asked as long as a replay of then may come. */
+/* Redis does not know the signer, or no more: the book knows who signed what it holds, and is asked when the nonce was decided in
+ * this process' life, or may have been in the life before. */
 static bool may_be_replay(struct intake *in, const struct intake_tap *t)
 {
-	return clk_mono_ms() <= in->recall_until_ms || intake_knows_signer(in, t);
+	return clk_mono_ms() <= in->recall_until_ms || nonces_has(in->decided, t->tap.nonce);
 }
 
-/* Asks for all of them in one trip. */
-static int ask(struct intake *in, const struct tap_list *l, bool spend)
+/* Asks for n of them in one trip. */
+static int ask(struct intake *in, const struct intake_tap *t, size_t n)
 {
-	for (const struct intake_tap *t = l->head; t; t = t->next) {
-		struct auth_door door = { .wallet = t->tap.wallet, .signer = t->signer, .spend = spend,
-			.tag = tag_of(in, &t->tap) };
-		memcpy(door.nonce, t->tap.nonce, sizeof door.nonce);
-		int r = auth_door_add(in->door_bus, in->s, &door);
-		if (r < 0)
-			return r;
+	for (struct auth_knock *k = in->knocks; k < in->knocks + n; k++, t = t->next) {
+		struct hash tag = tag_of(in, &t->tap);
+		k->wallet = t->tap.wallet;
+		k->signer = t->signer;
+		memcpy(k->nonce, t->tap.nonce, sizeof k->nonce);
+		memcpy(k->tag, tag.b, sizeof k->tag);
 	}
-	return bus_flush(in->door_bus);
+	/* While bets are not taken a nonce is looked at, not spent: the same bet may come again when they are. */
+	return auth_door_ask(in->door, in->door_bus, in->knocks, n, in->market.betting(in->market.u), clk_now_ms() * 1000);
 }
 
-/* True: the tap goes on to the writer. Else it was answered. */
-static bool pass(struct intake *in, struct intake_tap *t, const struct bus_reply *reply)
+/* CONFIRMED: it may go on to the book. */
+static enum intake_result judge(struct intake *in, struct intake_tap *t, const struct auth_knock *k)
 {
-	if (bus_kind(reply) == BUS_ERROR) {
-		intake_answer(in, t, INTAKE_UNAVAILABLE);
-		return false;
+	t->verdict = (int) k->verdict;
+	t->retry_after_s = k->retry_after_s;
+	switch (k->verdict) {
+	case AUTH_UNAVAILABLE:
+		return INTAKE_UNAVAILABLE;
+	case AUTH_NOT_SIGNER:
+		return may_be_replay(in, t) ? INTAKE_CONFIRMED : INTAKE_NOT_SIGNER;
+	case AUTH_RATE_LIMITED:
+		return INTAKE_RATE_LIMITED;
+	case AUTH_ADMITTED:
+	case AUTH_NONCE_SPENT:
+	case AUTH_NONCE_OURS:
+		break;
 	}
-	t->verdict = (int) auth_door_verdict(reply, &t->retry_after_s);
-	if (t->verdict == AUTH_NOT_SIGNER && !may_be_replay(in, t)) {
-		intake_answer(in, t, INTAKE_NOT_SIGNER);
-		return false;
-	}
-	if (t->verdict == AUTH_RATE_LIMITED) {
-		intake_answer(in, t, INTAKE_RATE_LIMITED);
-		return false;
-	}
-	return true;
+	return INTAKE_CONFIRMED;
 }
 
-/* In the order in which they came: a replay that races its first stands behind it in the writer's queue too. */
-static void let_in(struct intake *in, struct tap_list *l)
+/* In the order in which they came, so that a replay that races its first stands behind it. */
+void intake_pass_door(struct intake *in, struct tap_list *l)
 {
-	struct tap_list through;
-	size_t i = 0;
+	struct tap_list all;
 
-	tap_list_init(&through);
-	for (struct intake_tap *t = l->head, *next; t; t = next) {
-		next = t->next;
-		if (pass(in, t, bus_reply(in->door_bus, i++)))
-			tap_list_push(&through, t);
-	}
-	if (through.n == 0)
-		return;
-	(void) pthread_mutex_lock(&in->lock);
-	*in->at_writer.tail = through.head;
-	in->at_writer.tail = through.tail;
-	in->at_writer.n += through.n;
-	(void) pthread_cond_signal(&in->writer_wake);
-	(void) pthread_mutex_unlock(&in->lock);
-}
-
-static void turn_away(struct intake *in, struct tap_list *l)
-{
-	for (struct intake_tap *t = l->head, *next; t; t = next) {
-		next = t->next;
-		intake_answer(in, t, INTAKE_UNAVAILABLE);
-	}
-}
-
-void *intake_door_run(void *u)
-{
-	struct intake *in = u;
-	struct tap_list l;
-
-	for (;;) {
-		atomic_store(&in->door_ms, clk_mono_ms());
-		(void) pthread_mutex_lock(&in->lock);
-		if (!in->at_door.head && !in->stopping)
-			cond_wait_until(&in->door_wake, &in->lock, clk_mono_ms() + IDLE_MS);
-		tap_list_take(&l, &in->at_door, DOOR_BATCH_MAX);
-		bool last = in->stopping && !l.head;
-		if (last) {
-			in->door_gone = true;
-			(void) pthread_cond_signal(&in->writer_wake);
-		}
-		(void) pthread_mutex_unlock(&in->lock);
-		if (last)
-			return NULL;
-		if (!l.head)
-			continue;
-		/* While bets are not taken a nonce is looked at, not spent: the same bet may come again when they are. */
-		int r = ask(in, &l, in->market.betting(in->market.u));
+	tap_list_take(&all, l, l->n);
+	while (all.head) {
+		struct tap_list some;
+		tap_list_take(&some, &all, AUTH_KNOCKS_MAX);
+		int r = ask(in, some.head, (size_t) some.n);
 		atomic_store(&in->redis_up, r == 0);
-		if (r == 0)
-			let_in(in, &l);
-		else
-			turn_away(in, &l);
+		const struct auth_knock *k = in->knocks;
+		for (struct intake_tap *t = some.head, *next; t; t = next, k++) {
+			next = t->next;
+			enum intake_result result = r == 0 ? judge(in, t, k) : INTAKE_UNAVAILABLE;
+			if (result == INTAKE_CONFIRMED)
+				tap_list_push(l, t);
+			else
+				intake_answer(in, t, result);
+		}
 	}
 }

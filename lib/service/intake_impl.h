@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "auth.h"
+#include "auth_door.h"
 #include "book.h"
 #include "exposure.h"
 #include "intake.h"
@@ -16,10 +17,13 @@
 #include "session_keys.h"
 
 enum {
-	DOOR_BATCH_MAX = 256,        /* taps in one trip to Redis */
 	JOBS_MAX = 4096,             /* jobs that may wait */
 	JOBS_PER_TURN = 64,
-	WAIT_MAX_US = 100000,        /* the oldest tap may wait as long before the door refuses further ones */
+	WAIT_MAX_US = 100000,        /* the oldest tap may wait as long before further ones are refused: a hiccup is waited out, */
+	WAIT_CALM_US = 20000,        /* but when no wait was this short */
+	BEHIND_US = 100000,          /* for so long, the queue would only stand, and each tap wait in it: */
+	WAIT_BEHIND_US = 40000,      /* then this is the limit */
+	BUSY_US = 3000,              /* what is not even looked at after a refusal; nearly all of it would be refused too */
 	ANNOUNCE_MAX = 65536,        /* events that wait for Redis */
 	ANNOUNCE_BATCH = 512,
 	ROOM_MS = 200,               /* distance of two words to ingest about what the house may still take */
@@ -72,6 +76,7 @@ struct announcer {
 	uint64_t announced, dropped;
 	bool stopping;
 	struct bus *bus;
+	struct msg_group group;
 	struct week *week; /* read-only: for the balance cache */
 };
 
@@ -89,30 +94,28 @@ struct intake {
 	uint8_t boot[16]; /* this process' own mark on the nonces it spends */
 
 	pthread_mutex_t lock;
-	pthread_cond_t door_wake, writer_wake;
-	struct tap_list at_door, at_writer;
+	pthread_cond_t wake; /* the writer */
+	struct tap_list waiting;
 	struct intake_job *jobs, **jobs_tail;
 	int64_t jobs_n;
-	bool stopping, door_gone;
+	bool stopping;
 	uint64_t taps, batches;
 	int64_t batch_max_seen;
+	int64_t calm_us;               /* monotonic: when the oldest tap's wait was short last */
+	_Atomic int64_t busy_until_us; /* monotonic */
 	_Atomic int64_t inside; /* taps between submit and done */
 	_Atomic uint64_t confirmed, replayed, refused;
 
 	atomic_bool failed, redis_up;
 	atomic_bool disk_full;  /* a write found no room */
 	atomic_bool disk_tight; /* DISK_TIGHT_PERCENT are used: what is left is for settlement and recovery */
-	_Atomic int64_t door_ms, writer_ms, announcer_ms, last_commit_ms; /* monotonic: when each thread turned last */
+	_Atomic int64_t writer_ms, announcer_ms, last_commit_ms; /* monotonic: when each thread turned last */
 
 	/* the writer's own */
 	struct week *week;
 	struct exposure *exposure;
 	int64_t newest_ms;        /* wall: the latest moment at which a tap was looked at */
 	struct nonces *decided;   /* nonces of taps that got an answer which spends one */
-	/* Which session key signed which bet, as long as a replay may come: Redis forgets keys when it is emptied, and a replay
-	 * is to get its first answer even then. The writer adds, the door looks. */
-	pthread_mutex_t signers_lock;
-	struct nonces *signers;
 	struct own *own;
 	struct nonces *recalled;  /* users whose recent bets were read from the book since the start */
 	int64_t recall_until_ms;  /* monotonic; set before the threads start */
@@ -123,8 +126,10 @@ struct intake {
 	struct money open_exposure;
 
 	struct bus *door_bus;
+	struct auth_door *door;
+	struct auth_knock knocks[AUTH_KNOCKS_MAX];
 	struct announcer announcer;
-	pthread_t door_thread, writer_thread, announcer_thread;
+	pthread_t writer_thread, announcer_thread;
 	int threads;
 };
 
@@ -135,10 +140,8 @@ void tap_list_take(struct tap_list *to, struct tap_list *from, int64_t max);
 /* Counts the answer and gives it: the last thing that is done with t. */
 void intake_answer(struct intake *in, struct intake_tap *t, enum intake_result result);
 
-void intake_remember_signer(struct intake *in, const struct intake_tap *t);
-bool intake_knows_signer(struct intake *in, const struct intake_tap *t);
-
-void *intake_door_run(void *in);
+/* Leaves those that may go on to the book; the others were answered. */
+void intake_pass_door(struct intake *in, struct tap_list *l);
 void *intake_writer_run(void *in);
 void *intake_announcer_run(void *in);
 

@@ -39,8 +39,6 @@ int intake_writer_open(struct intake *in)
 	if (r == 0)
 		r = nonces_new(&in->decided, (int64_t) NONCE_KEEP_S * 1000, mono_ms);
 	if (r == 0)
-		r = nonces_new(&in->signers, (int64_t) NONCE_KEEP_S * 1000, mono_ms);
-	if (r == 0)
 		r = own_new(&in->own);
 	if (r == 0)
 		r = nonces_new(&in->recalled, (int64_t) NONCE_KEEP_S * 1000, mono_ms);
@@ -60,7 +58,6 @@ void intake_writer_close(struct intake *in)
 	in->week = week_close(in->week);
 	in->exposure = exposure_free(in->exposure);
 	in->decided = nonces_free(in->decided);
-	in->signers = nonces_free(in->signers);
 	in->own = own_free(in->own);
 	in->recalled = nonces_free(in->recalled);
 }
@@ -101,8 +98,6 @@ static void answer_all(struct intake *in, struct tap_list *l)
 	for (struct intake_tap *t = l->head, *next; t; t = next, after++) {
 		next = t->next;
 		bool confirmed = t->result == INTAKE_CONFIRMED;
-		if (confirmed)
-			intake_remember_signer(in, t);
 		if (worth_telling(t->result))
 			speeches_add(&told, speech_of_tap(t, confirmed ? after : NULL));
 		intake_answer(in, t, t->result);
@@ -284,9 +279,6 @@ static void keep_house(struct intake *in, int64_t mono_ms)
 		in->housekeeping_ms = mono_ms;
 		nonces_turn(in->decided, mono_ms);
 		nonces_turn(in->recalled, mono_ms);
-		(void) pthread_mutex_lock(&in->signers_lock);
-		nonces_turn(in->signers, mono_ms);
-		(void) pthread_mutex_unlock(&in->signers_lock);
 		atomic_store(&in->disk_tight, disk_is_tight(in->s->data_dir.v));
 		int r = forget_decided(in, over);
 		if (r != 0)
@@ -324,18 +316,21 @@ void *intake_writer_run(void *u)
 	struct intake *in = u;
 	struct tap_list l;
 
+	thread_gathers();
 	for (;;) {
 		atomic_store(&in->writer_ms, clk_mono_ms());
 		(void) pthread_mutex_lock(&in->lock);
-		if (!in->at_writer.head && !in->jobs && !in->door_gone)
-			cond_wait_until(&in->writer_wake, &in->lock,
+		if (!in->waiting.head && !in->jobs && !in->stopping)
+			cond_wait_until(&in->wake, &in->lock,
 					clk_mono_ms() + (exposure_open(in->exposure).micros ? ROOM_MS : IDLE_MS));
-		tap_list_take(&l, &in->at_writer, in->s->batch_max);
+		tap_list_take(&l, &in->waiting, in->s->batch_max);
 		struct intake_job *jobs = take_jobs(in);
-		bool last = in->door_gone && !l.head && !jobs;
+		bool last = in->stopping && !l.head && !jobs;
 		(void) pthread_mutex_unlock(&in->lock);
 		if (last)
 			return NULL;
+		if (l.head)
+			intake_pass_door(in, &l);
 		if (l.head)
 			run_batch(in, &l);
 		for (struct intake_job *j = jobs, *next; j; j = next) {

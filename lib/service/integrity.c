@@ -8,6 +8,7 @@
 #include "ledger.h"
 #include "limits_book.h"
 #include "session_keys.h"
+#include "withdraw.h"
 
 static int finding(struct integrity *i, const char *where, const char *what)
 {
@@ -37,12 +38,16 @@ static int check_rows(struct store *db, struct integrity *ret)
 {
 	struct ledger_audit l;
 	struct book_audit b;
+	struct withdraw_audit wd;
 	int r = ledger_audit(db, &l);
 	if (r != 0)
 		return r > 0 ? finding(ret, "ledger", l.finding) : err_trace(r);
 	r = book_audit(db, &b);
 	if (r != 0)
 		return r > 0 ? finding(ret, "book", b.finding) : err_trace(r);
+	r = withdraw_audit(db, &wd);
+	if (r != 0)
+		return r > 0 ? finding(ret, "withdrawals", wd.finding) : err_trace(r);
 	ret->accounts = l.accounts;
 	ret->rows = l.rows;
 	ret->commits = l.commits;

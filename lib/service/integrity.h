@@ -1,5 +1,8 @@
 /* integrity.h - is the week's book whole? The file's pages, the ledger and its chain, bets against rows, columns against their
- * evidence, the operators' audit log. Service floor, on week, ledger, book. A reader's snapshot: no writer waits for it.
+ * evidence, withdrawals against rows, the seal over all that the chain does not cover, the operators' audit log. Service floor, on
+ * week, ledger, book, withdraw. A reader's snapshot: no writer waits for it.
+ * What it cannot see by nature: that a whole folder is an older copy of itself, and a change by somebody who computes every chain
+ * from there on anew; for both something outside must remember a hash.
  * Thread: the week's owner. */
 #ifndef TAP_INTEGRITY_H
 #define TAP_INTEGRITY_H
@@ -27,8 +30,9 @@ MUST_CHECK int integrity_check(struct week *w, bool full, struct integrity *ret)
 /* One file alone: pages and rows, outside a transaction. */
 MUST_CHECK int integrity_check_store(struct store *db, bool full, struct integrity *ret);
 
-/* All weeks that are here, newest first, and that each begins where the one before ended: its chain follows, its openings are
- * the other's balances. 0, INTEGRITY_E_DRIFT when any has a finding, <0. */
+/* All weeks that are here, newest first, and that each begins where the one before ended: its chain and seals follow, its openings are
+ * the other's balances, meta.db names it as its own page does. A week whose file is not here is told only when its name is wrong.
+ * 0, INTEGRITY_E_DRIFT when any has a finding, <0. */
 typedef void integrity_week_cb(void *u, const struct week_info *week, const struct integrity *found);
 MUST_CHECK int integrity_check_weeks(struct week *w, bool full, integrity_week_cb *cb, void *u);
 

@@ -24,7 +24,10 @@ static bool take(void *u, const struct week_info *info)
 }
 
 struct ends { /* what two neighbours have in common */
-	struct hash start, end;
+	struct hash start, end, seal_start, seal_end;
+	bool seal_follows, sealed;
+	int year, week;
+	int64_t opened_ms;
 	struct money openings, balances;
 	int64_t accounts_opened, accounts;
 };
@@ -57,7 +60,14 @@ static int read_ends(struct store *db, struct ends *ret)
 	if (r != 0)
 		return r < 0 ? err_trace(r) : err_say(-EBADMSG, "%s has no page", store_path(db));
 	ret->start = page.chain_start;
+	ret->year = page.year;
+	ret->week = page.week;
+	ret->opened_ms = page.opened_ms;
 	r = ledger_chain_end(db, &id, &row, &ret->end);
+	if (r == 0)
+		r = seal_start(db, &ret->seal_start, &ret->seal_follows);
+	if (r == 0)
+		r = seal_end(db, &ret->seal_end, &ret->sealed);
 	return r == 0 ? read_openings(db, ret) : err_trace(r);
 }
 
@@ -74,8 +84,32 @@ static int compare(const struct ends *e, const struct ends *later, struct integr
 		return 0;
 	if (memcmp(later->start.b, e->end.b, HASH_SIZE) != 0)
 		return drift(i, "the next week's chain does not follow this one's");
+	if (e->sealed && later->seal_follows && memcmp(later->seal_start.b, e->seal_end.b, HASH_SIZE) != 0)
+		return drift(i, "the next week's seals do not follow this one's");
 	if (money_cmp(later->openings, e->balances) != 0 || later->accounts_opened != e->accounts)
 		return drift(i, "the next week's openings are not this one's balances");
+	return 0;
+}
+
+/* What meta.db says of the weeks, against each other: one ends where the next begins, each in the week whose name it bears. */
+static int check_names(const struct walk *walk, size_t i, struct integrity *ret)
+{
+	const struct week_info *info = &walk->all[i], *after = i ? &walk->all[i - 1] : NULL;
+	struct clk_week week = clk_iso_week(info->opened_ms);
+	if (week.year != info->week.year || week.week != info->week.week)
+		return drift(ret, "in meta.db the week did not open in the week that it names");
+	if (after ? info->closed_ms != after->opened_ms || info->id != after->id - 1 : info->closed_ms != 0)
+		return drift(ret, "in meta.db the week does not end where the next one begins");
+	if (i + 1 == walk->n && info->id != 1)
+		return drift(ret, "meta.db has forgotten the weeks before it");
+	return 0;
+}
+
+/* And against the file's own page. */
+static int compare_page(const struct week_info *info, const struct ends *e, struct integrity *i)
+{
+	if (info->week.year != e->year || info->week.week != e->week || info->opened_ms != e->opened_ms)
+		return drift(i, "meta.db names another week, or another moment of its opening, than the file's own page");
 	return 0;
 }
 
@@ -109,6 +143,15 @@ static int check_current(struct week *w, bool full, struct integrity *ret, struc
 	return r;
 }
 
+static int check_file(struct week *w, const struct week_info *info, bool full, struct integrity *ret, struct ends *e,
+		const struct ends *later)
+{
+	int r = info->closed_ms ? check_past(w, info, full, ret, e) : check_current(w, full, ret, e);
+	if (r == 0)
+		r = compare(e, later, ret);
+	return r == 0 ? compare_page(info, e, ret) : r;
+}
+
 static bool is_current(const struct week *w, const struct week_info *info)
 {
 	struct clk_week now = week_current(w);
@@ -124,23 +167,20 @@ int integrity_check_weeks(struct week *w, bool full, integrity_week_cb *cb, void
 	int r = week_list(w, take, &walk);
 	for (size_t i = 0; r == 0 && i < walk.n; i++) {
 		const struct week_info *info = &walk.all[i];
-		struct integrity found;
-		if (!info->local) {
-			later = false;
-			continue;
-		}
-		r = info->closed_ms ? check_past(w, info, full, &found, &ends[i & 1]) :
-			check_current(w, full, &found, &ends[i & 1]);
-		if (r >= 0 && !info->closed_ms && !is_current(w, info))
+		struct integrity found = { 0 };
+		if (info->local)
+			r = check_file(w, info, full, &found, &ends[i & 1], later ? &ends[!(i & 1)] : NULL);
+		if (info->local && r >= 0 && !info->closed_ms && !is_current(w, info))
 			return integrity_check_weeks(w, full, cb, u); /* it ended meanwhile: nothing was told yet */
 		if (r == 0)
-			r = compare(&ends[i & 1], later ? &ends[!(i & 1)] : NULL, &found);
+			r = check_names(&walk, i, &found);
 		if (r < 0)
 			break;
-		later = r == 0;
+		later = info->local && r == 0;
 		drifted = drifted || r == INTEGRITY_E_DRIFT;
+		if (info->local || r == INTEGRITY_E_DRIFT)
+			cb(u, info, &found);
 		r = 0;
-		cb(u, info, &found);
 	}
 	return r == 0 ? drifted : err_trace(r);
 }

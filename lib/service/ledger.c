@@ -7,6 +7,7 @@
 #include "check.h"
 #include "err.h"
 #include "ledger_impl.h"
+#include "schema.h"
 #include "ulid.h"
 
 static const char *const names[LEDGER_REFS] = {
@@ -60,28 +61,40 @@ void ledger_read_account(struct stmt *st, struct full_account *ret)
 		memcpy(ret->a.wallet.b, wallet, WALLET_SIZE);
 }
 
-static int read_one(struct stmt *st, struct full_account *ret)
+/* A bet is judged by its account and then posted to it: inside a transaction nobody else writes, so it is read once, and again
+ * when this connection has written anything since. */
+static int read_one(struct store *db, struct stmt *st, struct full_account *ret)
 {
+	struct ledger_tx *tx = ledger_tx(db);
+	if (!tx)
+		return -ENOMEM;
 	int r = stmt_step(st);
 	if (r <= 0)
 		return r < 0 ? err_trace(r) : LEDGER_E_ABSENT;
 	ledger_read_account(st, ret);
 	stmt_reset(st);
+	tx->account = *ret;
+	tx->account_writes = store_writes(db);
 	return 0;
 }
 
 int ledger_load(struct store *db, int64_t user, struct full_account *ret)
 {
+	const struct ledger_tx *tx = ledger_tx(db);
+	if (tx && tx->account.a.user == user && tx->account_writes == store_writes(db)) {
+		*ret = tx->account;
+		return 0;
+	}
 	struct stmt *st = store_stmt(db, "SELECT " ACCOUNT_COLUMNS " FROM users WHERE id = ?1");
 	stmt_int(st, 1, user);
-	return read_one(st, ret);
+	return read_one(db, st, ret);
 }
 
 static int load_by_wallet(struct store *db, const struct wallet *wallet, struct full_account *ret)
 {
 	struct stmt *st = store_stmt(db, "SELECT " ACCOUNT_COLUMNS " FROM users WHERE wallet = ?1");
 	stmt_blob(st, 1, wallet->b, WALLET_SIZE);
-	return read_one(st, ret);
+	return read_one(db, st, ret);
 }
 
 int ledger_account(struct store *db, const struct wallet *wallet, struct account *ret)
@@ -115,18 +128,22 @@ int ledger_account_open(struct store *db, const struct wallet *wallet, int64_t n
 	if (r < 0)
 		return err_trace(r);
 	*ret = (struct account){ .user = store_last_rowid(db), .wallet = *wallet, .created_ms = now_ms };
-	return 0;
+	return err_trace(seal_in(db, SEAL_ACCOUNT, ret->user));
 }
 
 int ledger_suspend(struct store *db, int64_t user, bool suspended)
 {
+	struct account a;
+	int r = ledger_account_by_id(db, user, &a);
+	if (r == 0)
+		r = seal_out(db, SEAL_ACCOUNT, user);
+	if (r != 0)
+		return err_trace(r);
 	struct stmt *st = store_stmt(db, "UPDATE users SET suspended = ?2 WHERE id = ?1");
 	stmt_int(st, 1, user);
 	stmt_int(st, 2, suspended);
-	int r = ledger_must(stmt_run(st), "suspend");
-	if (r < 0)
-		return err_trace(r);
-	return store_changes(db) == 1 ? 0 : LEDGER_E_ABSENT;
+	r = ledger_must(stmt_run(st), "suspend");
+	return r == 0 ? err_trace(seal_in(db, SEAL_ACCOUNT, user)) : err_trace(r);
 }
 
 int ledger_save(struct store *db, const struct full_account *a)
@@ -254,7 +271,7 @@ static int compare_posted(struct stmt *st, const struct posting *p)
 static int already_posted(struct store *db, const struct posting *p)
 {
 	int r = compare_posted(store_stmt(db, "SELECT user, amount FROM transaction_ledger WHERE ref_id = ?1 AND ref_type = ?2"
-			" AND ref_type IN ('DEPOSIT', 'WITHDRAWAL', 'WITHDRAWAL_REVERSAL', 'ADJUSTMENT')"), p);
+			" AND (" SCHEMA_EXTERNAL ")"), p);
 	if (r == 0)
 		r = compare_posted(store_stmt(db, "SELECT user, amount FROM external_refs WHERE ref_id = ?1 AND ref_type = ?2"), p);
 	return r;

@@ -83,9 +83,8 @@ struct hash chain_end(struct sha256 *h, int64_t first_row, int64_t last_row)
 	return sha256_end(h);
 }
 
-static int close_chain(void *u, struct store *db)
+static int close_chain(struct ledger_tx *tx, struct store *db)
 {
-	struct ledger_tx *tx = u;
 	if (!tx->begun || (tx->next_row == tx->first_row && !tx->always))
 		return 0;
 	struct hash hash = chain_end(&tx->hash, tx->first_row, tx->next_row - 1);
@@ -97,11 +96,19 @@ static int close_chain(void *u, struct store *db)
 	return ledger_must(stmt_run(st), "chain");
 }
 
+static int before_commit(void *u, struct store *db)
+{
+	struct ledger_tx *tx = u;
+	int r = close_chain(tx, db);
+	return r == 0 ? seal_close(db, &tx->seal) : err_trace(r);
+}
+
 static void tx_ended(void *u, bool committed)
 {
 	(void) committed;
 	struct ledger_tx *tx = u;
-	tx->begun = tx->always = tx->column_known = false;
+	tx->begun = tx->always = tx->column_known = tx->seal.begun = false;
+	tx->account.a.user = 0;
 }
 
 struct ledger_tx *ledger_tx(struct store *db)
@@ -111,7 +118,7 @@ struct ledger_tx *ledger_tx(struct store *db)
 		return tx;
 	tx = calloc(1, sizeof *tx);
 	if (tx)
-		store_attend(db, &(struct store_attendant){ .before_commit = close_chain, .ended = tx_ended, .gone = free,
+		store_attend(db, &(struct store_attendant){ .before_commit = before_commit, .ended = tx_ended, .gone = free,
 				.u = tx });
 	return tx;
 }

@@ -15,6 +15,7 @@
 #include "book.h"
 #include "hash.h"
 #include "ledger.h"
+#include "seal.h"
 
 enum { LOW_BITS = 31, BET_BYTES = 8 * 8 + NONCE_SIZE };
 
@@ -53,6 +54,9 @@ struct ledger_tx {
 	bool always;                 /* a chain row is written even when no row was posted (the first of a rolled file) */
 	int64_t chain_id, first_row, next_row;
 	struct sha256 hash;
+	struct seal_tx seal;
+	struct full_account account; /* the one that was read last, at account_writes; user 0: none */
+	int64_t account_writes;
 	bool column_known;           /* book's: newest recorded column, read once a transaction */
 	int64_t newest_column;       /* INT64_MIN: none */
 };

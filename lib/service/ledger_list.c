@@ -5,6 +5,7 @@
 
 #include "err.h"
 #include "ledger_impl.h"
+#include "schema.h"
 #include "ulid.h"
 
 /* Two processes write stamps of a clock that may step: a walk ends only when it is this far below its span. */
@@ -150,7 +151,7 @@ static int rows_of_ref(struct store *db, const struct ledger_query *q, int64_t i
 		}
 	}
 	struct stmt *st = store_stmt(db, "SELECT id FROM transaction_ledger WHERE ref_id = ?1"
-			" AND ref_type IN ('DEPOSIT', 'WITHDRAWAL', 'WITHDRAWAL_REVERSAL', 'ADJUSTMENT') ORDER BY id DESC LIMIT 4");
+			" AND (" SCHEMA_EXTERNAL ") ORDER BY id DESC LIMIT 4");
 	stmt_text(st, 1, q->ref_id, strlen(q->ref_id));
 	int r;
 	while ((r = stmt_step(st)) == STMT_ROW)

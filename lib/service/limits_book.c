@@ -107,6 +107,8 @@ static int append(struct store *db, struct account *a, const struct limit_change
 	stmt_text(st, 7, who, row.who_n);
 	stmt_blob(st, 8, row.hash.b, HASH_SIZE);
 	r = ledger_must(stmt_run(st), "limit");
+	if (r == 0)
+		r = seal_in(db, SEAL_LIMIT, row.id);
 	if (r < 0)
 		return err_trace(r);
 	st = store_stmt(db, "UPDATE users SET limits_row = ?2 WHERE id = ?1");

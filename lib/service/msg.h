@@ -28,17 +28,24 @@
 /* keys */
 #define KEY_PRICE        "price:btc:usd"    /* newest price in cents, 1 h */
 #define KEY_HISTORY      "prices:btc:usd:ts" /* stream, id <t_ms>-0, field p: 7 days */
+#define KEY_QUOTES       "quotes:btc:usd:ts" /* stream, what the grids of a second were made from (quotes.h): 7 days */
 #define KEY_STATUS       "status:btc:usd"   /* newest system:status event, 1 h: for who starts later */
 #define KEY_ROOM     "room:btc:usd"     /* a grid event whose rates are quote_room of what the house may still take; 3 s */
 #define KEY_OVERRIDE     "override:btc:usd" /* open|close, expires */
+#define KEY_BASIS        "basis:btc:usdt"   /* hash: venue -> its USDT price over the dollar's, 1e-9; 7 days, for ingest's next start */
 enum { KEY_MAX = 128 };
 /* `user:{wallet}:events`, `balance:{wallet}`, `seq:{wallet}`, `rate_limit:{wallet}`, `session_key:{address}` with the EIP-55
  * form; `session:{token}`, `nonce:{uuid}`. Each writes into out and returns it. */
 char *key_user_events(char out[KEY_MAX], const struct wallet *w);
 char *key_balance(char out[KEY_MAX], const struct wallet *w);
 char *key_seq(char out[KEY_MAX], const struct wallet *w);
-char *key_rate_limit(char out[KEY_MAX], const struct wallet *w);
-char *key_withdraw_limit(char out[KEY_MAX], const struct wallet *w); /* `rate_limit:{wallet}:withdrawals` */
+/* Those that every event of a wallet needs: its text is written once. */
+struct wallet_keys {
+	char balance[KEY_MAX], seq[KEY_MAX], events[KEY_MAX];
+};
+void keys_of_wallet(struct wallet_keys *ret, const struct wallet *w);
+char *key_rate_limit(char out[KEY_MAX], const char *wallet);     /* of its text: writing that costs a Keccak */
+char *key_withdraw_limit(char out[KEY_MAX], const char *wallet); /* `rate_limit:{wallet}:withdrawals` */
 char *key_session_key(char out[KEY_MAX], const struct wallet *address);
 char *key_session(char out[KEY_MAX], const char *token);
 char *key_nonce(char out[KEY_MAX], const uint8_t nonce[NONCE_SIZE]);
@@ -75,8 +82,21 @@ MUST_CHECK bool msg_session_ended_parse(struct hash *ret, const char *text, size
 /* The seq of a player's event; 0 when it carries none (bet:failed, internal:...). */
 int64_t msg_seq(const char *text, size_t n);
 
-/* Persist, then speak: after a commit. Adds to the bus' pipeline: balance:{wallet} and seq:{wallet} move forward to the account's
- * (never back: two processes announce), and the event is published, in one script. event NULL: the cache alone. */
+/* Persist, then speak: after a commit. balance:{wallet} and seq:{wallet} move forward to the account's (never back: two processes
+ * announce), and the event is published. Gathered in groups, each of which is one script in the bus' pipeline: the call of a
+ * script costs Redis more than what it does for one event. event NULL: the cache alone. */
+enum { MSG_GROUP_MAX = 32, MSG_GROUP_PARTS = 6 };
+struct msg_group {
+	struct bus *bus;
+	struct buf bytes;
+	size_t ends[MSG_GROUP_MAX * MSG_GROUP_PARTS];
+	size_t parts; /* so many */
+};
+void msg_group_begin(struct msg_group *g, struct bus *bus);
+MUST_CHECK int msg_group_add(struct msg_group *g, const struct account *a, const struct buf *event); /* copied */
+MUST_CHECK int msg_group_end(struct msg_group *g); /* what is gathered goes to the pipeline; g is as new */
+void msg_group_free(struct msg_group *g);
+/* A group of one. */
 MUST_CHECK int msg_announce(struct bus *bus, const struct account *a, const struct buf *event);
 /* bet:failed and internal events: no seq, no cache. Adds to the bus' pipeline too: the caller flushes. */
 MUST_CHECK int msg_publish(struct bus *bus, const char *channel, const struct buf *event);

@@ -115,30 +115,94 @@ void msg_session_ended(struct buf *out, const struct hash *token_hash)
 }
 
 /* Two processes announce (api and resolver), and their trips may cross: the cache keeps what the higher seq says, while the
- * event is published in either case, since ws puts events back in order. */
+ * event is published in either case, since ws puts events back in order. KEYS balance, seq, channel of each; ARGV their values. */
 static struct bus_script announce_script = {
-	.lua = "local have = tonumber(redis.call('GET', KEYS[2]) or '-1')\n"
-	       "if tonumber(ARGV[2]) > have then\n"
-	       "  redis.call('SET', KEYS[1], ARGV[1])\n"
-	       "  redis.call('SET', KEYS[2], ARGV[2])\n"
+	.lua = "for i = 1, #KEYS, 3 do\n"
+	       "  local have = redis.call('GET', KEYS[i + 1])\n"
+	       "  if not have or tonumber(ARGV[i + 1]) > tonumber(have) then\n"
+	       "    redis.call('MSET', KEYS[i], ARGV[i], KEYS[i + 1], ARGV[i + 1])\n"
+	       "  end\n"
+	       "  if ARGV[i + 2] ~= '' then redis.call('PUBLISH', KEYS[i + 2], ARGV[i + 2]) end\n"
 	       "end\n"
-	       "if ARGV[3] ~= '' then redis.call('PUBLISH', KEYS[3], ARGV[3]) end\n"
 	       "return 1\n",
 };
+enum { GROUP_BYTES_MAX = MSG_GROUP_MAX * (MSG_EVENT_MAX + 3 * KEY_MAX + 64) };
+_Static_assert(MSG_GROUP_MAX * MSG_GROUP_PARTS <= BUS_ARGS_MAX, "a group is one command");
 
-int msg_announce(struct bus *bus, const struct account *a, const struct buf *event)
+void msg_group_begin(struct msg_group *g, struct bus *bus)
 {
-	char balance_key[KEY_MAX], seq_key[KEY_MAX], channel[KEY_MAX], balance[24], seq[24];
+	g->bus = bus;
+	g->bytes = (struct buf) BUF_INIT(GROUP_BYTES_MAX);
+	g->parts = 0;
+}
+
+void msg_group_free(struct msg_group *g)
+{
+	buf_free(&g->bytes);
+}
+
+int msg_group_end(struct msg_group *g)
+{
+	struct bus_arg keys[MSG_GROUP_MAX * MSG_GROUP_PARTS / 2], values[ARRAY_LEN(keys)];
+	size_t from = 0, n = g->parts / 2;
+	if (n == 0)
+		return 0;
+	for (size_t i = 0; i < g->parts; i++) {
+		struct bus_arg part = { g->bytes.p + from, g->ends[i] - from };
+		*(i % MSG_GROUP_PARTS < 3 ? &keys[i / MSG_GROUP_PARTS * 3 + i % 3] : &values[i / MSG_GROUP_PARTS * 3 + i % 3]) = part;
+		from = g->ends[i];
+	}
+	int r = g->bytes.failed ? err_say(-ENOMEM, "no memory for a group of events") :
+			bus_add_script(g->bus, &announce_script, keys, n, values, n);
+	buf_clear(&g->bytes);
+	g->parts = 0;
+	return err_trace(r);
+}
+
+static void end_part(struct msg_group *g)
+{
+	g->ends[g->parts++] = g->bytes.n;
+}
+
+static void put_text(struct msg_group *g, const char *text)
+{
+	buf_puts(&g->bytes, text);
+	end_part(g);
+}
+
+static void put_number(struct msg_group *g, int64_t v)
+{
+	buf_put_i64(&g->bytes, v);
+	end_part(g);
+}
+
+int msg_group_add(struct msg_group *g, const struct account *a, const struct buf *event)
+{
+	struct wallet_keys keys;
 
 	if (event && (event->failed || event->n == 0))
 		return err_say(-ENOMEM, "an event that could not be written whole");
-	(void) snprintf(balance, sizeof balance, "%lld", (long long) a->balance.micros);
-	(void) snprintf(seq, sizeof seq, "%lld", (long long) a->seq);
-	const struct bus_arg keys[] = { bus_arg_of(key_balance(balance_key, &a->wallet)),
-		bus_arg_of(key_seq(seq_key, &a->wallet)), bus_arg_of(key_user_events(channel, &a->wallet)) };
-	const struct bus_arg args[] = { bus_arg_of(balance), bus_arg_of(seq),
-		event ? (struct bus_arg){ event->p, event->n } : bus_arg_of("") };
-	return err_trace(bus_add_script(bus, &announce_script, keys, ARRAY_LEN(keys), args, ARRAY_LEN(args)));
+	keys_of_wallet(&keys, &a->wallet);
+	put_text(g, keys.balance);
+	put_text(g, keys.seq);
+	put_text(g, keys.events);
+	put_number(g, a->balance.micros);
+	put_number(g, a->seq);
+	if (event)
+		buf_put(&g->bytes, event->p, event->n);
+	end_part(g);
+	return g->parts == ARRAY_LEN(g->ends) ? msg_group_end(g) : 0;
+}
+
+int msg_announce(struct bus *bus, const struct account *a, const struct buf *event)
+{
+	struct msg_group one;
+	msg_group_begin(&one, bus);
+	int r = msg_group_add(&one, a, event);
+	if (r == 0)
+		r = msg_group_end(&one);
+	msg_group_free(&one);
+	return r;
 }
 
 int msg_publish(struct bus *bus, const char *channel, const struct buf *event)

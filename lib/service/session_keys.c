@@ -39,9 +39,10 @@ static int insert(struct store *db, int64_t user, struct session_key *k)
 	stmt_int(st, 4, k->caps.open.micros);
 	stmt_int(st, 5, k->expires_ms);
 	int r = ledger_must(stmt_run(st), "session key");
-	if (r == 0)
-		k->id = store_last_rowid(db);
-	return err_trace(r);
+	if (r < 0)
+		return err_trace(r);
+	k->id = store_last_rowid(db);
+	return err_trace(seal_in(db, SEAL_KEY, k->id));
 }
 
 int session_keys_put(struct store *db, struct account *a, const struct wallet *address, const struct key_caps *caps,

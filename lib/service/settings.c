@@ -82,7 +82,7 @@ static void rows_for(struct settings *s, struct conf_row rows[static 96])
 	ROW("TAP_ARCHIVER_OPS_LISTEN", CONF_LISTEN, &s->archiver_ops, "127.0.0.1:9084", 0, 0, "host:port", "operations",
 			FOR_ARCHIVER | FOR_CTL);
 	/* api */
-	ROW("TAP_API_THREADS", CONF_INT, &s->api_threads, "4", 1, 64, "threads", "HTTP event loops", FOR_API);
+	ROW("TAP_API_THREADS", CONF_INT, &s->api_threads, "0", 0, 64, "threads", "HTTP event loops; 0: one for each processor", FOR_API);
 	ROW("TAP_API_READERS", CONF_INT, &s->api_readers, "2", 1, 64, "threads", "readers of the books", FOR_API);
 	ROW("TAP_REQUEST_DEADLINE_MS", CONF_INT, &s->request_deadline_ms, "10000", 100, 600000, "ms",
 			"a request must have come in whole by then", FOR_API);
@@ -101,18 +101,31 @@ static void rows_for(struct settings *s, struct conf_row rows[static 96])
 			"a venue without a book message for as long is not live", FOR_INGEST);
 	ROW("TAP_VENUE_BAND_BP", CONF_INT, &s->venue_band_bp, "20", 1, 1000, "1e-4",
 			"a venue further from the median is not live", FOR_INGEST);
+	ROW("TAP_VENUE_RENEW_SECONDS", CONF_INT, &s->venue_renew_s, "82800", 1, 86400, "s",
+			"a connection as old as that is replaced, before the venue cuts it after a day", FOR_INGEST);
 	ROW("TAP_COINBASE_URL", CONF_TEXT, &s->coinbase_url, "wss://ws-feed.exchange.coinbase.com", 0, 255, "URL",
 			"Coinbase Exchange feed; empty: not used", FOR_INGEST);
+	ROW("TAP_KRAKEN_URL", CONF_TEXT, &s->kraken_url, "wss://ws.kraken.com/v2", 0, 255, "URL",
+			"Kraken v2 feed; empty: not used", FOR_INGEST);
+	ROW("TAP_BITSTAMP_URL", CONF_TEXT, &s->bitstamp_url, "wss://ws.bitstamp.net", 0, 255, "URL",
+			"Bitstamp feed; empty: not used", FOR_INGEST);
 	ROW("TAP_BINANCE_URL", CONF_TEXT, &s->binance_url,
 			"wss://stream.binance.com:9443/stream?streams=btcusdt@trade/btcusdt@bookTicker", 0, 255, "URL",
 			"Binance combined stream; empty: not used", FOR_INGEST);
-	ROW("TAP_VOL_HALF_LIFE_S", CONF_INT, &s->vol_half_life_s, "60", 1, 86400, "s", "memory of the volatility", FOR_INGEST);
 	ROW("TAP_VOL_START_BP", CONF_INT, &s->vol_start_bp, "5000", 1, 100000, "1e-4 a sqrt(year)", "volatility at the start",
 			FOR_INGEST);
-	ROW("TAP_VOL_FLOOR_BP", CONF_INT, &s->vol_floor_bp, "2000", 1, 100000, "1e-4 a sqrt(year)", "least volatility",
+	ROW("TAP_VOL_FLOOR_BP", CONF_INT, &s->vol_floor_bp, "300", 1, 100000, "1e-4 a sqrt(year)", "least volatility",
 			FOR_INGEST);
 	ROW("TAP_VOL_CEILING_BP", CONF_INT, &s->vol_ceiling_bp, "30000", 1, 1000000, "1e-4 a sqrt(year)", "greatest volatility",
 			FOR_INGEST);
+	ROW("TAP_QUOTE_LAYER", CONF_TEXT, &s->quote_layer, "", 0, 200, "path",
+			"file of the fitted layer's coefficients; empty: the newest that came with this release", FOR_INGEST | FOR_CTL);
+	ROW("TAP_JUMP_SIGMAS", CONF_INT, &s->jump_sigmas, "12", 0, 1000, "standard deviations",
+			"a greater move within the window is a jump and closes the grid; 0: never", FOR_INGEST);
+	ROW("TAP_JUMP_LEAST_BP", CONF_INT, &s->jump_least_bp, "10", 1, 10000, "1e-4", "a smaller move is never a jump", FOR_INGEST);
+	ROW("TAP_JUMP_WINDOW_MS", CONF_INT, &s->jump_window_ms, "1000", 100, 10000, "ms", "the window of a jump", FOR_INGEST);
+	ROW("TAP_JUMP_CALM_MS", CONF_INT, &s->jump_calm_ms, "3000", 0, 600000, "ms",
+			"without a move of half a jump for as long, the grid opens again", FOR_INGEST);
 	/* resolver */
 	ROW("TAP_RESOLVE_GRACE_MS", CONF_INT, &s->resolve_grace_ms, "700", 500, 5000, "ms",
 			"after a column's end no tick can join it any more; at least the history's lateness limit",
@@ -196,6 +209,8 @@ int settings_load(struct settings *ret, char *const *env, FILE *report)
 	}
 	wrong += !form(is_address(ret->redis.v), report, "TAP_REDIS", &ret->redis, "unix:/path or host:port");
 	wrong += !form(is_url(ret->coinbase_url.v, "ws"), report, "TAP_COINBASE_URL", &ret->coinbase_url, "ws:// or wss://");
+	wrong += !form(is_url(ret->kraken_url.v, "ws"), report, "TAP_KRAKEN_URL", &ret->kraken_url, "ws:// or wss://");
+	wrong += !form(is_url(ret->bitstamp_url.v, "ws"), report, "TAP_BITSTAMP_URL", &ret->bitstamp_url, "ws:// or wss://");
 	wrong += !form(is_url(ret->binance_url.v, "ws"), report, "TAP_BINANCE_URL", &ret->binance_url, "ws:// or wss://");
 	wrong += !form(is_url(ret->s3_endpoint.v, "http"), report, "TAP_S3_ENDPOINT", &ret->s3_endpoint, "http:// or https://");
 	return wrong;
@@ -221,6 +236,12 @@ struct quote_rules settings_quote(const struct settings *s)
 {
 	return (struct quote_rules){ .grid = settings_grid(s), .margin_bp = s->margin_bp, .max_rate_e4 = s->max_rate,
 		.min_p_ppm = s->min_p_ppm, .tick_ms = s->tick_ms };
+}
+
+struct quote_jump_rules settings_jump(const struct settings *s)
+{
+	return (struct quote_jump_rules){ .window_ms = s->jump_window_ms, .sigmas = s->jump_sigmas,
+		.least_bp = s->jump_least_bp, .calm_ms = s->jump_calm_ms };
 }
 
 int32_t settings_empty_room(const struct settings *s)

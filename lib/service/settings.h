@@ -13,6 +13,7 @@
 #include "exposure.h"
 #include "grid.h"
 #include "quote.h"
+#include "quote_jump.h"
 
 enum settings_user { FOR_API = 1, FOR_WS = 2, FOR_INGEST = 4, FOR_RESOLVER = 8, FOR_ARCHIVER = 16, FOR_CTL = 32, FOR_ALL = 63 };
 
@@ -38,9 +39,11 @@ struct settings {
 	/* ws */
 	int64_t ws_connections, ws_per_address;
 	/* ingest */
-	int64_t min_venues, venue_stale_ms, venue_band_bp;
-	struct conf_text coinbase_url, binance_url;
-	int64_t vol_half_life_s, vol_start_bp, vol_floor_bp, vol_ceiling_bp;
+	int64_t min_venues, venue_stale_ms, venue_band_bp, venue_renew_s;
+	struct conf_text coinbase_url, kraken_url, bitstamp_url, binance_url;
+	int64_t vol_start_bp, vol_floor_bp, vol_ceiling_bp;
+	struct conf_text quote_layer;
+	int64_t jump_sigmas, jump_least_bp, jump_window_ms, jump_calm_ms;
 	/* resolver */
 	int64_t resolve_grace_ms, resolve_wait_ms;
 	/* archiver */
@@ -56,6 +59,7 @@ struct grid_rules settings_grid(const struct settings *s);
 /* quote_room of a cell on which nobody bet. */
 int32_t settings_empty_room(const struct settings *s);
 struct quote_rules settings_quote(const struct settings *s);
+struct quote_jump_rules settings_jump(const struct settings *s);
 struct breaker_rules settings_breaker(const struct settings *s);
 struct exposure_caps settings_caps(const struct settings *s);
 /* Host of the public origin with its port, as EIP-4361's domain: "127.0.0.1:8000". Points into the origin. */

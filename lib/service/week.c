@@ -76,6 +76,8 @@ static int fill_first(struct store *db, const struct current *first)
 		return err_trace(r);
 	r = book_put_page(db, &page);
 	if (r == 0)
+		r = seal_in(db, SEAL_PAGE, 1);
+	if (r == 0)
 		return err_trace(store_commit(db));
 	store_rollback(db);
 	return err_trace(r);

@@ -86,14 +86,16 @@ MUST_CHECK int week_bet_by_id(struct week *w, const struct ulid *id, int64_t row
  * *ret_db: the store that holds it, in a transaction, for book_evidence; valid until week_rollback. BOOK_E_ABSENT. */
 MUST_CHECK int week_column(struct week *w, int64_t t0_s, struct column *ret, struct store **ret_db);
 
-/* Operators' changes, with who and why, in meta.db's chained log. Outside a transaction of the week. 0, STORE_E_FULL, <0. */
+/* Operators' changes, with who and why, in meta.db's chained log; the book is told where the log ends. Outside a transaction of the
+ * week. 0, STORE_E_FULL, <0. */
 MUST_CHECK int week_audit_log(struct week *w, const char *who, const char *what, const char *why, int64_t now_ms);
 struct audit_row {
 	int64_t id, at_ms;
 	const char *who, *what, *why; /* live inside the callback */
 };
 typedef bool audit_cb(void *u, const struct audit_row *row);
-/* Rising, from the first; the chain is checked on the way: 0 whole, 1 broken, with the finding. cb may be NULL. */
+/* Rising, from the first; the chain is checked on the way, and that nothing is missing which the book knows of: 0 whole, 1 broken,
+ * with the finding. cb may be NULL. Outside a transaction of the week. */
 MUST_CHECK int week_audit_read(struct week *w, audit_cb *cb, void *u, char *finding, size_t size);
 
 #endif

@@ -1,5 +1,5 @@
 /* meta.db's log of what operators changed. hash = SHA-256(hash before, zeros at first || id || at || each of who, what, why as
- * its length and its bytes); every integer is 8 bytes, big-endian. */
+ * its length and its bytes); every integer is 8 bytes, big-endian. Each row's id and hash stand in the week's `anchors` too. */
 #include "week_impl.h"
 
 #include <errno.h>
@@ -47,7 +47,7 @@ static int last_hash(struct store *db, int64_t *ret_id, struct hash *ret)
 	return 0;
 }
 
-static int append(struct store *db, struct audit_row *row)
+static int append(struct store *db, struct audit_row *row, struct hash *ret)
 {
 	struct hash before;
 	const size_t lengths[3] = { strlen(row->who), strlen(row->what), strlen(row->why) };
@@ -55,7 +55,7 @@ static int append(struct store *db, struct audit_row *row)
 	if (r < 0)
 		return err_trace(r);
 	row->id++;
-	struct hash hash = row_hash(&before, row, lengths);
+	struct hash hash = *ret = row_hash(&before, row, lengths);
 	struct stmt *st = store_stmt(db, "INSERT INTO audit(id, at, who, what, why, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)");
 	stmt_int(st, 1, row->id);
 	stmt_int(st, 2, row->at_ms);
@@ -66,18 +66,48 @@ static int append(struct store *db, struct audit_row *row)
 	return ledger_must(stmt_run(st), "audit log");
 }
 
-int week_audit_log(struct week *w, const char *who, const char *what, const char *why, int64_t now_ms)
+static int append_to_log(struct week *w, struct audit_row *row, struct hash *ret)
 {
-	CHECK(!store_in_tx(w->book));
-	struct audit_row row = { .at_ms = now_ms, .who = who, .what = what, .why = why };
 	int r = store_begin(w->meta);
 	if (r != 0)
 		return err_trace(r);
-	r = append(w->meta, &row);
+	r = append(w->meta, row, ret);
 	if (r == 0)
 		return err_trace(store_commit(w->meta));
 	store_rollback(w->meta);
 	return r == -ENOSPC ? STORE_E_FULL : err_trace(r);
+}
+
+static int put_anchor(struct store *db, int64_t id, const struct hash *hash)
+{
+	struct stmt *st = store_stmt(db, "INSERT INTO anchors(id, hash) VALUES (?1, ?2)");
+	stmt_int(st, 1, id);
+	stmt_blob(st, 2, hash->b, HASH_SIZE);
+	int r = ledger_must(stmt_run(st), "anchor");
+	return r == 0 ? err_trace(seal_in(db, SEAL_ANCHOR, id)) : err_trace(r);
+}
+
+/* The log's end is told to the book, so that a log that was cut off is found. A crash before leaves the book knowing less. */
+static int anchor(struct week *w, int64_t id, const struct hash *hash)
+{
+	struct store *db;
+	int r = week_begin(w, &db);
+	if (r != 0)
+		return err_trace(r);
+	r = put_anchor(db, id, hash);
+	if (r == 0)
+		return err_trace(week_commit(w));
+	week_rollback(w);
+	return r == -ENOSPC ? STORE_E_FULL : err_trace(r);
+}
+
+int week_audit_log(struct week *w, const char *who, const char *what, const char *why, int64_t now_ms)
+{
+	CHECK(!store_in_tx(w->book));
+	struct audit_row row = { .at_ms = now_ms, .who = who, .what = what, .why = why };
+	struct hash hash;
+	int r = append_to_log(w, &row, &hash);
+	return r == 0 ? anchor(w, row.id, &hash) : r;
 }
 
 static int check_row(struct stmt *st, struct hash *before, int64_t expected, struct audit_row *ret)
@@ -95,7 +125,33 @@ static int check_row(struct stmt *st, struct hash *before, int64_t expected, str
 	return ret->id == expected && n == HASH_SIZE && memcmp(before->b, hash, HASH_SIZE) == 0 ? 0 : 1;
 }
 
-static int walk(struct store *db, audit_cb *cb, void *u, char *finding, size_t size)
+struct anchor { /* id 0: none */
+	int64_t id;
+	struct hash hash;
+};
+
+static int last_anchor(struct week *w, struct anchor *ret)
+{
+	struct store *db;
+	*ret = (struct anchor){ 0 };
+	int r = week_begin(w, &db);
+	if (r != 0)
+		return r < 0 ? err_trace(r) : err_say(-ENOSPC, "the disk is full");
+	struct stmt *st = store_stmt(db, "SELECT id, hash FROM anchors ORDER BY id DESC LIMIT 1");
+	r = stmt_step(st);
+	if (r == STMT_ROW) {
+		size_t n;
+		const void *hash = stmt_col_blob(st, 1, &n);
+		ret->id = stmt_col_int(st, 0);
+		if (n == HASH_SIZE)
+			memcpy(ret->hash.b, hash, HASH_SIZE);
+		stmt_reset(st);
+	}
+	week_rollback(w);
+	return r < 0 ? err_trace(r) : 0;
+}
+
+static int walk(struct store *db, const struct anchor *anchor, audit_cb *cb, void *u, char *finding, size_t size)
 {
 	struct stmt *st = store_stmt(db, "SELECT id, at, who, what, why, hash FROM audit ORDER BY id");
 	struct hash before = { 0 };
@@ -103,7 +159,8 @@ static int walk(struct store *db, audit_cb *cb, void *u, char *finding, size_t s
 	int r;
 	for (; (r = stmt_step(st)) == STMT_ROW; expected++) {
 		struct audit_row row;
-		if (check_row(st, &before, expected, &row) != 0) {
+		if (check_row(st, &before, expected, &row) != 0 ||
+				(expected == anchor->id && memcmp(&before, &anchor->hash, sizeof before) != 0)) {
 			(void) snprintf(finding, size, "the audit log breaks at row %" PRId64, expected);
 			stmt_reset(st);
 			return 1;
@@ -111,16 +168,25 @@ static int walk(struct store *db, audit_cb *cb, void *u, char *finding, size_t s
 		if (cb && !cb(u, &row))
 			cb = NULL; /* enough for the reader; the chain is checked to its end */
 	}
+	if (r == 0 && expected <= anchor->id) {
+		(void) snprintf(finding, size, "the audit log ends before row %" PRId64 ", but the book knows of row %" PRId64,
+				expected, anchor->id);
+		return 1;
+	}
 	return err_trace(r);
 }
 
 int week_audit_read(struct week *w, audit_cb *cb, void *u, char *finding, size_t size)
 {
+	struct anchor anchor;
 	finding[0] = '\0';
-	int r = store_begin(w->meta);
+	int r = last_anchor(w, &anchor); /* before the log is read, which only grows */
+	if (r < 0)
+		return err_trace(r);
+	r = store_begin(w->meta);
 	if (r != 0)
 		return r < 0 ? err_trace(r) : err_say(-ENOSPC, "meta.db: the disk is full");
-	r = walk(w->meta, cb, u, finding, size);
+	r = walk(w->meta, &anchor, cb, u, finding, size);
 	if (r == -EBADMSG) {
 		(void) snprintf(finding, size, "%s", err_text());
 		r = 1;

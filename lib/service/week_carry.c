@@ -10,6 +10,11 @@
 
 #include "check.h"
 #include "err.h"
+#include "schema.h"
+
+/* A withdrawal is remembered together with what was posted for it, and for as long as it is open. ?1: what is older is forgotten. */
+#define WITHDRAWALS_KEPT "FROM withdrawals WHERE (max(requested_at, decided_at) > ?1 OR status = 1)"
+#define ITS_WITHDRAWAL_KEPT "(ref_type NOT IN ('WITHDRAWAL', 'WITHDRAWAL_REVERSAL') OR ref_id IN (SELECT ref " WITHDRAWALS_KEPT "))"
 
 enum {
 	COLUMNS_CARRIED_S = 600,              /* the newest columns, for prev_digest and for "decided already" */
@@ -144,6 +149,18 @@ static bool user_same(const struct account *a, const struct account *b)
 			a->limits_row == b->limits_row && a->keys_row == b->keys_row;
 }
 
+/* What is sealed of an account seldom changes between the passes. */
+static int write_sealed(struct roll *r, const struct kept_user *k, bool fresh, bool suspended)
+{
+	bool same = !fresh && suspended == k->a.a.suspended;
+	int got = fresh || same ? 0 : seal_add(r->to, &r->sealed, SEAL_ACCOUNT, k->a.a.user, true);
+	if (got == 0)
+		got = write_user(r, k, fresh);
+	if (got == 0 && !same)
+		got = seal_add(r->to, &r->sealed, SEAL_ACCOUNT, k->a.a.user, false);
+	return err_trace(got);
+}
+
 static int bring_user(struct roll *r, const struct full_account *a)
 {
 	int64_t id = a->a.user;
@@ -152,7 +169,7 @@ static int bring_user(struct roll *r, const struct full_account *a)
 	if (!room_for((void **) &r->users, &r->users_cap, id, sizeof *r->users))
 		return -ENOMEM;
 	struct kept_user *k = &r->users[id];
-	bool fresh = !k->there;
+	bool fresh = !k->there, suspended = k->a.a.suspended;
 	if (!fresh && user_same(&k->a.a, &a->a))
 		return 0;
 	k->a = *a;
@@ -162,7 +179,7 @@ static int bring_user(struct roll *r, const struct full_account *a)
 	int64_t rows = r->rows;
 	int got = place_opening(r, k);
 	if (got == 0)
-		got = write_user(r, k, fresh);
+		got = write_sealed(r, k, fresh, suspended);
 	if (got == 0 && r->rows > rows)
 		got = write_opening(r, k->row, true);
 	return err_trace(got);
@@ -324,7 +341,8 @@ static int put_ref(struct roll *r, struct stmt *from)
 	struct stmt *to = store_stmt(r->to, "INSERT INTO external_refs(ref_id, ref_type, user, amount, at)"
 			" VALUES (?1, ?2, ?3, ?4, ?5)");
 	roll_bind_row(from, to, 5);
-	return ledger_must(stmt_run(to), "external id");
+	int got = ledger_must(stmt_run(to), "external id");
+	return got == 0 ? seal_add_row(&r->sealed, SEAL_EXTERNAL, from) : err_trace(got);
 }
 
 static int walk_refs(struct roll *r, struct stmt *st, bool of_ledger)
@@ -342,21 +360,29 @@ static int walk_refs(struct roll *r, struct stmt *st, bool of_ledger)
 	return err_trace(got);
 }
 
+static int64_t forget_before(const struct roll *r)
+{
+	return r->now_ms - REFS_KEPT_DAYS * INT64_C(86400000);
+}
+
 static int bring_refs(struct roll *r, bool first)
 {
 	struct stmt *st;
 	int got = 0;
 	if (first) {
-		st = store_stmt(r->from, "SELECT ref_id, ref_type, user, amount, at FROM external_refs WHERE at > ?1"
+		st = store_stmt(r->from, "SELECT ref_id, ref_type, user, amount, at FROM external_refs"
+				" WHERE (at > ?1 OR ref_type IN ('WITHDRAWAL', 'WITHDRAWAL_REVERSAL')) AND " ITS_WITHDRAWAL_KEPT
 				" ORDER BY ref_id, ref_type");
-		stmt_int(st, 1, r->now_ms - REFS_KEPT_DAYS * INT64_C(86400000));
+		stmt_int(st, 1, forget_before(r));
 		got = walk_refs(r, st, false);
 	}
 	if (got < 0)
 		return err_trace(got);
-	st = store_stmt(r->from, "SELECT ref_id, ref_type, user, amount, at, id FROM transaction_ledger WHERE id > ?1"
-			" AND ref_type IN ('DEPOSIT', 'WITHDRAWAL', 'WITHDRAWAL_REVERSAL', 'ADJUSTMENT') ORDER BY id");
-	stmt_int(st, 1, r->refs_until);
+	st = store_stmt(r->from, "SELECT ref_id, ref_type, user, amount, at, id FROM transaction_ledger WHERE id > ?2"
+			" AND (" SCHEMA_EXTERNAL ") AND " ITS_WITHDRAWAL_KEPT
+			" ORDER BY id");
+	stmt_int(st, 1, forget_before(r));
+	stmt_int(st, 2, r->refs_until);
 	return err_trace(walk_refs(r, st, true));
 }
 
@@ -371,9 +397,9 @@ static int bring_withdrawals(struct roll *r, bool first)
 			return err_trace(got);
 	}
 	struct stmt *st = store_stmt(r->from, "SELECT id, ref, user, amount, dest, nonce, signed_at, status, requested_at,"
-			" decided_at FROM withdrawals WHERE id >= ?1 AND requested_at > ?2 ORDER BY id");
-	stmt_int(st, 1, first ? 0 : r->withdrawals_from);
-	stmt_int(st, 2, r->now_ms - REFS_KEPT_DAYS * INT64_C(86400000));
+			" decided_at " WITHDRAWALS_KEPT " AND id >= ?2 ORDER BY id");
+	stmt_int(st, 1, forget_before(r));
+	stmt_int(st, 2, first ? 0 : r->withdrawals_from);
 	int64_t oldest_open = INT64_MAX, next = 0;
 	int got;
 	while ((got = stmt_step(st)) == STMT_ROW) {
@@ -394,6 +420,23 @@ static int bring_withdrawals(struct roll *r, bool first)
 	return err_trace(got);
 }
 
+/* The newest alone: each follows all those before it. */
+static int bring_anchor(struct roll *r)
+{
+	int got = ledger_must(stmt_run(store_stmt(r->to, "DELETE FROM anchors")), "anchor");
+	if (got < 0)
+		return err_trace(got);
+	struct stmt *st = store_stmt(r->from, "SELECT id, hash FROM anchors ORDER BY id DESC LIMIT 1");
+	got = stmt_step(st);
+	if (got != STMT_ROW)
+		return err_trace(got);
+	struct stmt *to = store_stmt(r->to, "INSERT INTO anchors(id, hash) VALUES (?1, ?2)");
+	roll_bind_row(st, to, 2);
+	got = ledger_must(stmt_run(to), "anchor");
+	stmt_reset(st);
+	return err_trace(got);
+}
+
 int roll_bring_all(struct roll *r, bool first)
 {
 	int got = bring_users(r);
@@ -407,6 +450,8 @@ int roll_bring_all(struct roll *r, bool first)
 		got = bring_refs(r, first);
 	if (got == 0)
 		got = bring_withdrawals(r, first);
+	if (got == 0)
+		got = bring_anchor(r);
 	if (got == 0)
 		got = roll_bring_limits(r);
 	if (got == 0)

@@ -70,6 +70,18 @@ static int close_opening(struct roll *r)
 	return got == 0 ? book_put_page(r->to, &page) : err_trace(got);
 }
 
+/* What may be many was summed up as it came; the rest is little. */
+static int seal_opening(struct roll *r)
+{
+	static const enum seal_kind rest[] = { SEAL_COLUMN, SEAL_SETTLING, SEAL_WITHDRAWAL, SEAL_PAGE, SEAL_ANCHOR };
+	struct hash before;
+	bool known;
+	int got = seal_end(r->from, &before, &known);
+	for (size_t i = 0; got == 0 && i < ARRAY_LEN(rest); i++)
+		got = seal_add_all(r->to, &r->sealed, rest[i]);
+	return got == 0 ? seal_first(r->to, &before, &r->sealed) : err_trace(got);
+}
+
 static int make_up_the_rest(struct roll *r)
 {
 	r->from = r->w->book;
@@ -81,6 +93,8 @@ static int make_up_the_rest(struct roll *r)
 		got = roll_bring_all(r, false);
 	if (got == 0)
 		got = close_opening(r);
+	if (got == 0)
+		got = seal_opening(r);
 	if (got == 0)
 		got = roll_set_triggers(r);
 	if (got == 0)

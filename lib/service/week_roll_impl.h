@@ -27,6 +27,7 @@ struct roll {
 	size_t n_bets;
 	int64_t withdrawals_from; /* the second pass takes those from this id again */
 	int64_t refs_until;      /* ledger row up to which external ids were brought over */
+	struct seal_sum sealed;  /* accounts, external ids, limits, session keys */
 	int64_t limits_until, keys_until; /* rows up to which they were */
 	char *triggers[TRIGGERS_MAX];
 	size_t n_triggers;

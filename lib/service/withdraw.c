@@ -5,6 +5,7 @@
 
 #include "check.h"
 #include "err.h"
+#include "seal.h"
 
 #define COLUMNS "id, ref, user, amount, dest, status, requested_at, decided_at, signed_at"
 
@@ -86,7 +87,9 @@ static int insert(struct store *db, const struct withdrawal *made, const struct 
 	stmt_int(st, 6, w->timestamp_s);
 	stmt_int(st, 7, made->requested_ms);
 	int r = stmt_run(st);
-	return r > 0 ? err_say(r == STORE_E_FULL ? -ENOSPC : -EBADMSG, "withdrawal not written") : err_trace(r);
+	if (r > 0)
+		return err_say(r == STORE_E_FULL ? -ENOSPC : -EBADMSG, "withdrawal not written");
+	return r == 0 ? err_trace(seal_in(db, SEAL_WITHDRAWAL, store_last_rowid(db))) : err_trace(r);
 }
 
 int withdraw_request(struct store *db, int64_t user, const struct withdraw *w, int64_t now_ms, struct withdrawal *ret,
@@ -133,14 +136,17 @@ static int find(struct store *db, const char *ref, struct withdrawal *ret)
 
 static int write_decision(struct store *db, const struct withdrawal *w)
 {
+	int r = seal_out(db, SEAL_WITHDRAWAL, w->row);
+	if (r < 0)
+		return err_trace(r);
 	struct stmt *st = store_stmt(db, "UPDATE withdrawals SET status = ?2, decided_at = ?3 WHERE id = ?1 AND status = 1");
 	stmt_int(st, 1, w->row);
 	stmt_int(st, 2, (int64_t) w->state);
 	stmt_int(st, 3, w->decided_ms);
-	int r = stmt_run(st);
+	r = stmt_run(st);
 	if (r > 0 || (r == 0 && store_changes(db) != 1))
 		return err_say(r == STORE_E_FULL ? -ENOSPC : -EBADMSG, "withdrawal not decided");
-	return err_trace(r);
+	return r == 0 ? err_trace(seal_in(db, SEAL_WITHDRAWAL, w->row)) : err_trace(r);
 }
 
 int withdraw_decide(struct store *db, const struct ulid *id, bool approve, int64_t now_ms, struct withdrawal *ret,

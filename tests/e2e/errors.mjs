@@ -1,6 +1,7 @@
 // Bad input to every endpoint, through the front door: the status and code of the contract, and never a crash.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import net from 'node:net';
 import test, { after, before } from 'node:test';
 import WebSocket from 'ws';
@@ -10,8 +11,10 @@ import { Product, WELCOME, until } from './lib/product.mjs';
 import { W, auditBook } from './lib/judge.mjs';
 
 let product, api, alice, bob;
+const seen = new Set();
 
 function problem(answer, status, code) {
+	seen.add(code);
 	assert.equal(answer.status, status, `expected ${status} ${code}, got ${answer.status} ${answer.text}`);
 	assert.equal(answer.headers.get('content-type'), 'application/problem+json', answer.text);
 	const b = answer.body;
@@ -43,7 +46,7 @@ test('paths and methods', async () => {
 	problem(await api.call('GET', '/api/v1/nothing'), 404, 'not_found');
 	problem(await api.call('GET', '/nothing'), 404, 'not_found');
 	const id = '01ARZ3NDEKTSV4RRFFQ69G5FAV';
-	for (const [path, right] of [['/auth/challenge', 'POST'], ['/auth/login', 'POST'], ['/auth/session', 'DELETE'], ['/me', 'GET'],
+	for (const [path, right] of [['/auth/challenge', 'POST'], ['/auth/login', 'POST'], ['/auth/session', 'DELETE'], ['/me', 'GET'], ['/me/limits', 'PUT'], ['/me/cool-off', 'POST'], ['/me/self-exclusion', 'POST'],
 		['/grid', 'GET'], ['/bets', 'GET'], [`/bets/${id}`, 'GET'], ['/ledger', 'GET'], ['/columns/1771234565', 'GET'],
 		['/prices', 'GET'], ['/withdrawals', 'GET']]) {
 		const answer = await api.call('PATCH', `/api/v1${path}`, { body: {} });
@@ -135,6 +138,39 @@ test('login', async () => {
 	const thief = new Player(product);
 	thief.key = p.key;
 	problem(await thief.login(), 409, 'session_key_in_use');
+});
+
+test('a login text that is not to the letter what was given out', async () => {
+	const p = new Player(product);
+	const { message, session_key_limits } = (await p.challenge()).body;
+	assert.deepEqual(session_key_limits, { player_column: 1000 * USD, player_open: 5000 * USD, seconds: 86400, withdrawals: false });
+	for (const said of [`session-key:${p.key.address}`, 'session-key:player-column:1000000000', 'session-key:player-open:5000000000',
+		'session-key:seconds:86400', 'session-key:withdrawals:none'])
+		assert.ok(message.split('\n').includes(`- urn:tap-trading:${said}`), said);
+	const ask = async (text) => api.call('POST', '/api/v1/auth/login', { body: { message: text,
+		signature: await p.account.signMessage({ message: text }), session_key_signature: await p.key.signMessage({ message: text }) } });
+	const changes = [[/^[^ ]+/, 'evil.example'], [/(Chain ID: )\d+/, '$15'], [/(Expiration Time: )\d+/, '$12099'], [/(Nonce: )\w/, '$1x'],
+		[/(Version: )1/, '$12'], [/(URI: ).*/, '$1https://evil.example'], [p.wallet, bob.wallet], [/1000 USD/, '9000 USD'],
+		[/(player-column:)\d+/, '$19000000000'], [/$/, '\n- urn:tap-trading:more'], [/$/, '\n'], [/\n\n/, '\n'], [/\n/g, '\r\n'], [/^/, ' '],
+		[/\nResources[^]*$/, '']];
+	for (const [from, to] of changes) {
+		const text = message.replace(from, to);
+		assert.notEqual(text, message, String(from));
+		problem(await ask(text), 401, 'unauthorized');
+	}
+	assert.equal((await ask(message)).status, 201, 'none of them spent it');
+});
+
+test('fifty logins at once with one challenge: one session', async () => {
+	const p = new Player(product);
+	const { message } = (await p.challenge()).body;
+	const body = { message, signature: await p.account.signMessage({ message }), session_key_signature: await p.key.signMessage({ message }) };
+	const answers = await Promise.all(Array.from({ length: 50 }, () => api.call('POST', '/api/v1/auth/login', { body })));
+	const good = answers.filter((a) => a.status === 201);
+	assert.equal(good.length, 1, answers.map((a) => a.status).join());
+	for (const a of answers.filter((x) => x !== good[0]))
+		problem(a, 401, 'unauthorized');
+	assert.equal((await api.call('GET', '/api/v1/me', { token: good[0].body.session_token })).body.seq, 1, 'one welcome');
 });
 
 test('tokens', async () => {
@@ -285,6 +321,43 @@ test('funds and limits', async () => {
 	assert.equal(funds, WELCOME / (100 * USD), 'a balance that covers ten bets takes ten');
 });
 
+test('what players forbid themselves', async () => {
+	const p = new Player(product);
+	await p.login();
+	const put = (body) => api.call('PUT', '/api/v1/me/limits', { token: p.token, body });
+	const post = (what, body) => api.call('POST', `/api/v1/me/${what}`, { token: p.token, body });
+	const cell = async (i) => far(await grid(), i).cell;
+	problem(await put({}), 400, 'malformed_request');
+	problem(await api.call('PUT', '/api/v1/me/limits', { body: { player_open: 1 } }), 401, 'unauthorized');
+	const set = await put({ player_open: 5 * USD });
+	assert.equal(set.status, 200, set.text);
+	assert.deepEqual(set.body.player_open, { effective: 5 * USD, own: 5 * USD, pending: null });
+	assert.equal((await p.get('/me')).body.limits.player_open, 5 * USD);
+	const first = await p.signed({ cell: await cell(7), stake: 5 * USD });
+	assert.equal((await p.post(first)).status, 202);
+	problem(await p.bet({ cell: await cell(8) }), 403, 'limit_reached');
+	const raised = (await put({ player_open: null })).body.player_open;
+	assert.ok(raised.own === 5 * USD && Math.abs(raised.pending.at - Date.now() - 86_400_000) < 20_000, JSON.stringify(raised));
+	assert.equal((await put({ player_open: 5 * USD })).body.player_open.pending, null);
+
+	problem(await post('cool-off', { hours: 0 }), 400, 'malformed_request');
+	const rest = await post('cool-off', { hours: 1 });
+	assert.equal(rest.status, 200, rest.text);
+	const refused = problem(await p.bet({ cell: await cell(8) }), 403, 'forbidden');
+	assert.equal(refused.until, rest.body.cool_off_until);
+	assert.ok(refused.detail.includes(new Date(refused.until).toISOString()), refused.detail);
+	assert.equal((await p.post(first)).status, 200, 'what was placed is answered');
+	assert.equal((await p.login()).status, 201);
+
+	const away = await post('self-exclusion', { days: 180 });
+	assert.equal(away.status, 200, away.text);
+	assert.equal(problem(await p.login(), 403, 'forbidden').until, away.body.self_excluded_until);
+	const shorter = await product.ctl('user', 'exclude', '--wallet', p.wallet, '--days', '180');
+	assert.equal(shorter.code, 0, shorter.stderr);
+	assert.ok((await p.get('/me/limits')).body.self_excluded_until >= away.body.self_excluded_until);
+	assert.equal((await p.withdrawal({ amount: USD })).status, 202, 'withdrawals still work');
+});
+
 test('a suspended account', async () => {
 	const p = new Player(product);
 	await p.login();
@@ -419,6 +492,39 @@ test('origins', async () => {
 	const own = await socket({ origin: product.origin });
 	assert.equal(own.refused, undefined);
 	own.ws.terminate();
+});
+
+// Nobody can say what becomes of a bet whose server does not answer: nginx gives up, the client asks.
+test('a server that stands still', async () => {
+	const p = new Player(product);
+	await p.login();
+	const bet = await p.signed({ cell: far(await grid(), 9).cell });
+	const pid = await product.kill('api', 'SIGSTOP');
+	try {
+		problem(await p.post(bet), 504, 'outcome_unknown');
+	} finally {
+		process.kill(pid, 'SIGCONT');
+	}
+	await until('the bet to be there or not', 20_000, async () => {
+		const again = await p.post({ ...bet });
+		return again.status === 200 || ['column_closed', 'price_feed_stale', 'replay_detected', 'signature_expired'].includes(again.body?.code);
+	}, 500);
+});
+
+// What takes a part to be broken is provoked where that is done.
+const elsewhere = {
+	internal_error: 'tests/unit/test_api_codes.c',
+	overloaded: 'tests/unit/test_api_codes.c',
+	price_feed_stale: 'tests/e2e/fault.mjs',
+	unavailable: 'tests/e2e/fault.mjs',
+};
+
+test('every code that the server knows was seen', () => {
+	const table = readFileSync(new URL('../../lib/infra/httpd.h', import.meta.url), 'utf8');
+	const codes = [...table.matchAll(/X\([A-Z_]+, \d{3}, "([a-z_]+)"/g)].map((m) => m[1]);
+	assert.ok(codes.length >= 27, codes.join());
+	for (const code of codes)
+		assert.ok(seen.has(code) !== code in elsewhere, `${code}: ${seen.has(code) ? 'seen here, and' : 'not seen, nor'} named elsewhere`);
 });
 
 test('nothing crashed, the book holds', async () => {

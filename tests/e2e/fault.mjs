@@ -83,8 +83,7 @@ test('the feed silent for 15 s', async (t) => {
 	const first = await calm.post(signed);
 	assert.equal(first.status, 202, first.text);
 	calm.told.push(first.body);
-	await product.replay('stall coinbase 15s');
-	await product.replay('stall binance 15s');
+	await product.replay('stall all 15s');
 	const from = Date.now();
 
 	await t.test('degraded after 3 s, critical after 10 s, players are told, bets are refused', async () => {

@@ -62,11 +62,16 @@ static inline bool world_listens(void)
 	return up;
 }
 
+/* What the child does instead of becoming the binary; NULL: it becomes it. */
+static void (*world_instead)(void);
+
 static inline void world_run_api(void)
 {
 	world.pid = fork();
 	if (world.pid == 0) {
 		(void) prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (world_instead)
+			world_instead();
 		(void) execle("bin/tap-trading-api", "tap-trading-api", (char *) NULL, world.env);
 		_exit(127);
 	}

@@ -1,4 +1,4 @@
-/* auth: challenges, sessions and session keys, and a bet's door, against a real Redis. */
+/* auth: challenges, sessions and session keys, against a real Redis. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -39,8 +39,6 @@ static int empty(void **state)
 {
 	const struct bus_reply *r;
 	(void) state;
-	settings.bet_burst = 60;
-	settings.bet_rate_per_minute = 300;
 	return bus_command(bus, &r, "FLUSHALL");
 }
 
@@ -207,66 +205,6 @@ static void strange_tokens_are_unknown(void **state)
 		assert_int_equal(auth_session(bus, strange[i], clk_now_ms(), &s), AUTH_E_UNKNOWN);
 }
 
-static enum auth_verdict knock(const uint8_t who[32], const uint8_t signer[32], uint8_t nonce, uint8_t tag, bool spend, int *retry)
-{
-	struct auth_door d = { .wallet = address(who), .signer = address(signer), .nonce = { nonce }, .tag = { { tag } },
-		.spend = spend };
-	assert_int_equal(auth_door_add(bus, &settings, &d), 0);
-	assert_int_equal(bus_flush(bus), 0);
-	const struct bus_reply *r = bus_reply(bus, 0);
-	if (bus_kind(r) == BUS_ERROR)
-		fail_msg("%s", bus_text(r, NULL));
-	return auth_door_verdict(r, retry);
-}
-
-static void the_door_knows_who_may_sign(void **state)
-{
-	(void) state;
-	int retry;
-	struct auth_session s;
-	assert_int_equal(knock(alice, alice, 1, 1, true, &retry), AUTH_ADMITTED);
-	assert_int_equal(knock(alice, key_one, 2, 1, true, &retry), AUTH_NOT_SIGNER);
-	assert_int_equal(sign_in(alice, key_one, &s), 0);
-	assert_int_equal(knock(alice, key_one, 2, 1, true, &retry), AUTH_ADMITTED);
-	assert_int_equal(knock(bob, key_one, 3, 1, true, &retry), AUTH_NOT_SIGNER);
-	assert_int_equal(auth_logout(bus, &s), 0);
-	assert_int_equal(knock(alice, key_one, 4, 1, true, &retry), AUTH_NOT_SIGNER);
-}
-
-static void a_nonce_is_spent_once_and_only_when_asked(void **state)
-{
-	(void) state;
-	int retry;
-	assert_int_equal(knock(alice, alice, 1, 1, false, &retry), AUTH_ADMITTED);
-	assert_int_equal(knock(alice, alice, 1, 1, true, &retry), AUTH_ADMITTED);
-	assert_int_equal(knock(alice, alice, 1, 1, true, &retry), AUTH_NONCE_OURS);
-	assert_int_equal(knock(alice, alice, 1, 2, true, &retry), AUTH_NONCE_SPENT);
-	assert_int_equal(knock(alice, alice, 1, 2, false, &retry), AUTH_NONCE_SPENT);
-	assert_int_equal(knock(bob, bob, 1, 2, true, &retry), AUTH_NONCE_SPENT);
-}
-
-static void the_bucket_holds_its_burst_and_refills(void **state)
-{
-	(void) state;
-	int retry;
-	unsigned admitted = 0;
-	settings.bet_burst = 3;
-	settings.bet_rate_per_minute = 600; /* one in 100 ms */
-	for (uint8_t i = 1; i <= 4; i++)
-		admitted += knock(alice, alice, i, 1, true, &retry) == AUTH_ADMITTED;
-	assert_int_equal(admitted, 3);
-	assert_int_equal(knock(alice, alice, 5, 1, true, &retry), AUTH_RATE_LIMITED);
-	assert_int_equal(retry, 1);
-	assert_int_equal(knock(bob, bob, 6, 1, true, &retry), AUTH_ADMITTED); /* a wallet's own */
-	clk_sleep_until_ms(clk_mono_ms() + 120);
-	assert_int_equal(knock(alice, alice, 5, 1, true, &retry), AUTH_ADMITTED); /* the refusal spent no nonce */
-	assert_int_equal(knock(alice, alice, 7, 1, true, &retry), AUTH_RATE_LIMITED);
-	struct auth_door withdrawal = { .wallet = address(alice), .signer = address(alice), .nonce = { 8 }, .withdrawal = true };
-	assert_int_equal(auth_door_add(bus, &settings, &withdrawal), 0);
-	assert_int_equal(bus_flush(bus), 0);
-	assert_int_equal(auth_door_verdict(bus_reply(bus, 0), &retry), AUTH_ADMITTED); /* bets alone count against bets */
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -276,9 +214,6 @@ int main(void)
 		cmocka_unit_test_setup(a_session_key_must_sign_and_serve_one_wallet, empty),
 		cmocka_unit_test_setup(a_key_dies_with_the_last_session_that_names_it, empty),
 		cmocka_unit_test_setup(strange_tokens_are_unknown, empty),
-		cmocka_unit_test_setup(the_door_knows_who_may_sign, empty),
-		cmocka_unit_test_setup(a_nonce_is_spent_once_and_only_when_asked, empty),
-		cmocka_unit_test_setup(the_bucket_holds_its_burst_and_refills, empty),
 	};
 	return cmocka_run_group_tests_name("auth", tests, start, stop);
 }

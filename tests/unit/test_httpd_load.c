@@ -17,6 +17,7 @@
 enum { CROWD_MAX = HTTPD_CONNECTIONS_MAX + 16, DEADLINE_MS = 1500, PATIENT_MS = 60000 };
 
 static struct httpd *server;
+static bool sheds;
 static uint16_t port;
 static int fds[CROWD_MAX];
 static struct httpd_req *waiting[1024]; /* requests of /batch, answered by the batcher all together */
@@ -39,8 +40,30 @@ static void on_batch(struct httpd_req *req, void *ctx)
 	(void) pthread_mutex_unlock(&lock);
 }
 
+static atomic_bool held; /* the loop's thread stays in the handler of /hold */
+
+static void on_hold(struct httpd_req *req, void *ctx)
+{
+	while (held)
+		(void) sched_yield();
+	on_hello(req, ctx);
+}
+
+/* Some of a CPU. */
+static void on_work(struct httpd_req *req, void *ctx)
+{
+	int64_t until = clk_thread_cpu_us() + 200;
+	while (clk_thread_cpu_us() < until) {
+	}
+	on_hello(req, ctx);
+}
+
 static const struct httpd_route routes[] = {
 	{ "GET", "/hello", on_hello, 0 },
+	{ "POST", "/hello", on_hello, HTTPD_JSON_BODY },
+	{ "GET", "/health", on_hello, HTTPD_EVEN_LATE },
+	{ "GET", "/hold", on_hold, 0 },
+	{ "GET", "/work", on_work, 0 },
 	{ "GET", "/batch", on_batch, 0 },
 	{ 0 },
 };
@@ -48,7 +71,7 @@ static const struct httpd_route routes[] = {
 static int start_with(unsigned threads, int deadline_ms)
 {
 	const struct httpd_conf conf = { .host = "127.0.0.1", .listen_fd = -1, .threads = threads,
-		.request_deadline_ms = deadline_ms, .routes = routes };
+		.request_deadline_ms = deadline_ms, .sheds = sheds, .routes = routes };
 	int r = httpd_start(&server, &conf);
 	if (r == 0)
 		port = httpd_port(server);
@@ -168,13 +191,16 @@ static void slow_senders_stop_nobody(void **state)
 {
 	enum { SLOW = 1000 };
 	static const char line[] = "GET /hello HTTP/1.1\r\n" H "X-Slow: aaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+	static const char post[] = "POST /hello HTTP/1.1\r\n" H "Content-Type: application/json\r\nContent-Length: 8000\r\n\r\n";
 	(void) state;
 	assert_int_equal(start(2), 0);
 	crowd_open(SLOW);
+	for (int i = 0; i < SLOW; i += 2)
+		client_say(fds[i], post); /* every other one is slow with its body alone */
 	int64_t began = clk_mono_ms(), worst = 0;
 	for (int step = 0; step < 20 && clk_mono_ms() - began < DEADLINE_MS - 200; step++) {
 		for (int i = 0; i < SLOW; i++)
-			client_say_n(fds[i], line + step, 1);
+			client_say_n(fds[i], i % 2 ? line + step : "x", 1);
 		int64_t asked = clk_mono_ms();
 		assert_int_equal(client_ask(port, "GET /hello HTTP/1.1\r\n" H "\r\n")->status, 200);
 		int64_t took = clk_mono_ms() - asked;
@@ -186,7 +212,7 @@ static void slow_senders_stop_nobody(void **state)
 	struct httpd_stats s;
 	httpd_stats(server, &s);
 	assert_in_range(s.connections, 0, 5); /* whatever their activity, all were cut */
-	for (int i = 0; i < SLOW; i += 100)
+	for (int i = 0; i < SLOW; i += 99)
 		assert_true(client_closed(fds[i], 0));
 	crowd_close(SLOW);
 	server = httpd_stop(server);
@@ -246,6 +272,47 @@ static void too_many_connections_are_told_so(void **state)
 	assert_int_equal(refused, CROWD_MAX - HTTPD_CONNECTIONS_MAX);
 	assert_int_equal(s.refused_busy, refused);
 	crowd_close(CROWD_MAX);
+	server = httpd_stop(server);
+}
+
+/* All of it is ready in one turn of the loop, and would take as long as a player notices. */
+static void what_cannot_be_done_soon_is_shed(void **state)
+{
+	enum { MANY = 600 };
+	char text[32];
+	struct httpd_stats s;
+	int shed = 0;
+	(void) state;
+	sheds = true;
+	assert_int_equal(start(1), 0);
+	sheds = false;
+	crowd_open(MANY + 2);
+	held = true;
+	client_say(fds[MANY], "GET /hold HTTP/1.1\r\n" H "\r\n");
+	do
+		httpd_stats(server, &s);
+	while (s.requests == 0);
+	for (int i = 0; i < MANY; i++)
+		client_say(fds[i], "GET /work HTTP/1.1\r\n" H "\r\n");
+	client_say(fds[MANY + 1], "GET /health HTTP/1.1\r\n" H "\r\n");
+	held = false;
+	for (int i = 0; i < MANY; i++) {
+		struct answer *a = client_hear(fds[i]);
+		if (a->status == 200)
+			continue;
+		assert_int_equal(a->status, 503);
+		assert_non_null(strstr(a->body, "\"overloaded\""));
+		assert_string_equal(answer_header(a, "Retry-After", text, sizeof text), "1");
+		shed++;
+	}
+	assert_in_range(shed, 1, MANY - 1); /* the turn's first are served, however long the queue */
+	assert_int_equal(client_hear(fds[MANY])->status, 200);
+	assert_int_equal(client_hear(fds[MANY + 1])->status, 200);
+	httpd_stats(server, &s);
+	assert_int_equal(s.refused_late, shed);
+	client_say(fds[0], "GET /work HTTP/1.1\r\n" H "\r\n");
+	assert_int_equal(client_hear(fds[0])->status, 200);
+	crowd_close(MANY + 2);
 	server = httpd_stop(server);
 }
 
@@ -322,6 +389,7 @@ int main(void)
 		cmocka_unit_test(slow_senders_stop_nobody),
 		cmocka_unit_test(an_idle_connection_that_dribbles_is_cut),
 		cmocka_unit_test(too_many_connections_are_told_so),
+		cmocka_unit_test(what_cannot_be_done_soon_is_shed),
 		cmocka_unit_test(stopping_finishes_what_was_begun),
 		cmocka_unit_test(a_passed_socket_is_served_and_left_open),
 	};

@@ -78,13 +78,42 @@ static void too_few_make_no_price(void **state)
 	assert_int_equal(price(&ix, in, 0), 0);
 }
 
-static void tether_alone_counts_as_it_is(void **state)
+/* Where all venues quote in tether, tether is the currency; where one does not, it never counts raw. */
+static void tether_is_never_taken_for_a_dollar(void **state)
 {
 	(void) state;
 	struct index ix;
-	struct index_input in[2] = { usd(0, 0), usdt(60000, 0) };
+	struct index_input alone[1] = { usdt(60000, 0) }, in[2] = { usd(0, 0), usdt(60060, 0) };
 	index_init(&ix, &rules);
+	assert_int_equal(price(&ix, alone, 1), 60000 * USD);
+	index_init(&ix, &rules);
+	assert_int_equal(price(&ix, in, 2), 0);
+	assert_int_equal(ix.standing[1], VENUE_NO_BASIS);
+	in[0] = usd(60000, 0);
 	assert_int_equal(price(&ix, in, 2), 60000 * USD);
+	assert_int_equal(ix.standing[1], VENUE_LIVE);
+	assert_int_equal(ix.value_e4[1], 60000 * USD);
+}
+
+/* What an earlier run learned is where this one begins; it is learned on, and never believed beyond reason. */
+static void a_basis_is_recalled(void **state)
+{
+	(void) state;
+	struct index ix;
+	struct index_input in[2] = { usd(0, 0), usdt(60060, 0) };
+	index_init(&ix, &rules);
+	index_recall(&ix, 1, INDEX_BASIS_ONE / 1000 * 1001);
+	assert_int_equal(price(&ix, in, 2), 60000 * USD);
+	in[0] = usd(60006, 0); /* tether fell by one basis point meanwhile */
+	for (int i = 0; i < 8 * INDEX_RECALLED_SAMPLES; i++)
+		(void) price(&ix, in, 2);
+	assert_in_range(ix.value_e4[1], 60005 * USD, 60006 * USD);
+	index_recall(&ix, 1, INDEX_BASIS_ONE); /* later than what was learned */
+	assert_in_range(ix.value_e4[1], 60005 * USD, 60006 * USD);
+	index_init(&ix, &rules);
+	index_recall(&ix, 1, INDEX_BASIS_ONE / 100 * 102);
+	index_recall(&ix, 1, 0);
+	assert_int_equal(ix.basis[1].e9, 0);
 }
 
 /* Tether at 0.999: its price is 60 USD higher, three rows. It must move the index neither when it comes nor when the dollar goes. */
@@ -165,7 +194,8 @@ int main(void)
 		cmocka_unit_test(the_median_of_the_live),
 		cmocka_unit_test(standings_say_why),
 		cmocka_unit_test(too_few_make_no_price),
-		cmocka_unit_test(tether_alone_counts_as_it_is),
+		cmocka_unit_test(tether_is_never_taken_for_a_dollar),
+		cmocka_unit_test(a_basis_is_recalled),
 		cmocka_unit_test(tether_is_converted_by_its_basis),
 		cmocka_unit_test(a_basis_is_not_learned_from_an_outlier),
 		cmocka_unit_test(a_wrong_basis_is_forgotten),

@@ -191,7 +191,10 @@ static void the_rate_limit_answers_with_a_time(void **state)
 {
 	(void) state;
 	struct wallet w = funded(1, 10 * USD, false);
+	intake = intake_stop(intake);
 	settings.bet_burst = 2;
+	go();
+	publish(RATE);
 	struct intake_tap a = tap_of(w, cell_at(3, 1), 1), b = tap_of(w, cell_at(3, 2), 1), c = tap_of(w, cell_at(3, 3), 1);
 	assert_int_equal(place(&a), INTAKE_CONFIRMED);
 	assert_int_equal(place(&b), INTAKE_CONFIRMED);

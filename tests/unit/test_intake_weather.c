@@ -38,12 +38,35 @@ static void beyond_the_bound_nothing_enters(void **state)
 		entered += intake_submit(intake, &taps[i]) == 0;
 	}
 	assert_int_equal(entered, 16);
+	assert_true(intake_busy(intake)); /* the next one need not even be looked at */
 	wait_for(entered);
 	assert_int_equal(kill(redis.pid, SIGCONT), 0);
 	(void) clk_sleep_until_ms(clk_mono_ms() + 2 * BUS_RETRY_MS);
 	publish(RATE);
 	struct intake_tap t = tap_of(w, cell_at(3, 1), 1);
 	assert_int_equal(place(&t), INTAKE_CONFIRMED);
+}
+
+/* However few they are: once one waits too long, those behind it are told at once, and not when their turn would come. */
+static void behind_one_that_waits_nothing_enters(void **state)
+{
+	(void) state;
+	struct wallet w = funded(1, 10 * USD, false);
+	struct intake_tap first = tap_of(w, cell_at(2, 1), 1), held = tap_of(w, cell_at(2, 2), 1), last = tap_of(w, cell_at(2, 3), 1);
+	assert_false(intake_busy(intake));
+	assert_int_equal(kill(redis.pid, SIGSTOP), 0);
+	assert_int_equal(intake_submit(intake, &first), 0);
+	(void) clk_sleep_until_ms(clk_mono_ms() + 50); /* the door has taken it, and waits for Redis */
+	assert_int_equal(intake_submit(intake, &held), 0);
+	(void) clk_sleep_until_ms(clk_mono_ms() + 150);
+	assert_int_equal(intake_submit(intake, &last), INTAKE_E_BUSY);
+	assert_true(intake_busy(intake));
+	wait_for(2);
+	assert_int_equal(kill(redis.pid, SIGCONT), 0);
+	(void) clk_sleep_until_ms(clk_mono_ms() + 2 * BUS_RETRY_MS);
+	publish(RATE);
+	assert_false(intake_busy(intake));
+	assert_int_equal(place(&last), INTAKE_CONFIRMED);
 }
 
 static void the_cache_comes_back(void **state)
@@ -130,7 +153,7 @@ static void a_failing_book_is_never_half_written(void **state)
 	for (int n = 0; n < 40; n++) {
 		publish(RATE);
 		struct intake_tap t = tap_of(w, cell_at(2 + n / 20, n % 20), 1);
-		fault_arm(n == 0 ? FAULT_STORE_COMMIT : FAULT_STORE_STEP, n == 0 ? 0 : n - 1, false);
+		fault_arm(n == 0 ? FAULT_STORE_COMMIT : FAULT_STORE_STEP, n == 0 ? 1 : n, false);
 		enum intake_result r = place(&t);
 		bool fired = fault_disarm(n == 0 ? FAULT_STORE_COMMIT : FAULT_STORE_STEP);
 		if (r == INTAKE_CONFIRMED) {
@@ -157,6 +180,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(a_silent_redis_spends_nothing),
 		CASE(beyond_the_bound_nothing_enters),
+		CASE(behind_one_that_waits_nothing_enters),
 		CASE(the_cache_comes_back),
 		CASE(a_full_disk_heals),
 #ifdef TAP_FAULTS

@@ -373,6 +373,22 @@ static void rows_bear_the_bet_s_id_in_older_files_too(void **state)
 	free(after);
 }
 
+/* A dispute about an external id does not walk the week, and a deposit neither. */
+static void an_external_id_is_found_by_its_index(void **state)
+{
+	(void) state;
+	struct week *w = books_open(STORE_WRITE);
+	struct store *db = books_begin(w);
+	struct stmt *st = store_stmt(db, "EXPLAIN QUERY PLAN SELECT user, amount FROM transaction_ledger WHERE ref_id = ?1"
+			" AND ref_type = ?2 AND (" SCHEMA_EXTERNAL ")");
+	size_t n;
+	assert_int_equal(stmt_step(st), STMT_ROW);
+	assert_non_null(strstr(stmt_col_text(st, 3, &n), "USING INDEX ledger_external (ref_id=? AND ref_type=?)"));
+	stmt_reset(st);
+	week_rollback(w);
+	(void) week_close(w);
+}
+
 static void the_file_itself_refuses_changes(void **state)
 {
 	(void) state;
@@ -380,6 +396,8 @@ static void the_file_itself_refuses_changes(void **state)
 		"UPDATE transaction_ledger SET amount = amount WHERE id = 1",
 		"DELETE FROM transaction_ledger WHERE id = 1",
 		"INSERT OR REPLACE INTO transaction_ledger VALUES (1, 1, 5, 5, 'DEPOSIT', 'x', 0, 1)",
+		"INSERT INTO transaction_ledger VALUES (9999, 1, 5, 5, 'GIFT', 'x', 0, 1)",
+		"INSERT INTO transaction_ledger VALUES (9999, 1, 5, 5, 'DEPOSIT', 'welcome-1', 0, 1)",
 		"UPDATE bets SET stake = stake + 1 WHERE status = 1",
 		"UPDATE bets SET status = 3 WHERE status = 2",
 		"DELETE FROM bets", "DELETE FROM columns", "UPDATE columns SET bets = 0", "DELETE FROM chain",
@@ -466,6 +484,7 @@ int main(void)
 		CASE(lists_are_walks_newest_first),
 		CASE(the_audit_finds_what_a_hand_changed),
 		CASE(the_file_itself_refuses_changes),
+		CASE(an_external_id_is_found_by_its_index),
 		CASE(rows_bear_the_bet_s_id_in_older_files_too),
 #ifdef TAP_FAULTS
 		CASE(every_fault_leaves_all_or_nothing),

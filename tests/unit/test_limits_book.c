@@ -62,7 +62,8 @@ static void audits(struct week *w, bool whole)
 	if (whole && (r != 0 || s != 0))
 		fail_msg("%s%s", l.finding, k.finding);
 	assert_true(whole == (r == 0 && s == 0));
-	assert_int_equal(books_audit(w, true), 0);
+	if (whole)
+		assert_int_equal(books_audit(w, true), 0);
 }
 
 static struct week *two_players(void)

@@ -45,7 +45,7 @@ static void keys_are_named_as_agreed(void **state)
 	assert_true(wallet_eq(&w, &someone));
 	assert_string_equal(key_balance(out, &someone), "balance:" SOMEONE);
 	assert_string_equal(key_seq(out, &someone), "seq:" SOMEONE);
-	assert_string_equal(key_rate_limit(out, &someone), "rate_limit:" SOMEONE);
+	assert_string_equal(key_rate_limit(out, SOMEONE), "rate_limit:" SOMEONE);
 	assert_string_equal(key_session_key(out, &someone), "session_key:" SOMEONE);
 	assert_string_equal(key_session(out, "abc"), "session:abc");
 	assert_string_equal(key_nonce(out, nonce), "nonce:12345678-9abc-4def-8001-020304050607");

@@ -8,9 +8,11 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "frames.h"
+#include "dialect.h"
 #include "json.h"
 #include "mischief.h"
+#include "peer.h"
+#include "stage.h"
 #include "tape.h"
 
 #define RECORDED TAP_SOURCE_DIR "/data/binance_btcusdt_20240808.csv"
@@ -141,9 +143,9 @@ static void wrong_commands_change_nothing(void **state)
 	(void) state;
 	struct mischief m = { 0 }, before = { 0 };
 	char answer[MISCHIEF_ANSWER_MAX];
-	static const char *const wrong[] = { "", "\n", "stall", "stall kraken", "stall coinbase 15", "stall coinbase -5s",
+	static const char *const wrong[] = { "", "\n", "stall", "stall bitfinex", "stall coinbase 15", "stall coinbase -5s",
 		"drop coinbase", "drop coinbase 1.5", "drop coinbase x", "lag binance", "lag binance 800", "outlier all",
-		"outlier all -10000", "off kraken", "off all now", "dance all", "stall all 5s more", "a b c d e f" };
+		"outlier all -10000", "off bitfinex", "off all now", "dance all", "stall all 5s more", "a b c d e f" };
 	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
 		if (mischief_command(&m, wrong[i], 0, answer))
 			fail_msg("taken: %s", wrong[i]);
@@ -161,25 +163,37 @@ static void frames_are_the_venues_own(void **state)
 	(void) state;
 	struct market m = { .bid_cents = 6183763, .ask_cents = 6183764, .id = 1771234560001, .now_ms = 1723161254087 };
 	struct buf out = BUF_INIT(FRAME_MAX);
-	binance_book(&out, &m, true);
+	dialect_binance.book(&out, &m, true);
 	static const char head[] = "{\"stream\":\"btcusdt@bookTicker\",\"data\":{\"u\":1771234560001,\"s\":\"BTCUSDT\","
 				   "\"b\":\"61837.63000000\",\"B\":\"";
 	assert_memory_equal(out.p, head, strlen(head));
 	assert_non_null(strstr(out.p, "\"a\":\"61837.64000000\",\"A\":\""));
 	buf_clear(&out);
-	coinbase_ticker(&out, &m);
+	dialect_coinbase.book(&out, &m, false);
 	assert_non_null(strstr(out.p, "\"best_bid\":\"61837.63\""));
 	assert_non_null(strstr(out.p, "\"time\":\"2024-08-08T23:54:14.087001Z\""));
-	void (*const binance[])(struct buf *, const struct market *, bool) = { binance_book, binance_trade };
-	for (size_t i = 0; i < 4; i++) { /* each is strict JSON, wrapped or not */
-		struct json *doc = NULL;
-		const char *why;
-		buf_clear(&out);
-		binance[i / 2](&out, &m, i % 2);
-		assert_int_equal(json_parse(&doc, out.p, out.n, &why), 0);
-		assert_true(json_is_object(json_root(doc)));
-		assert_int_equal(json_get(json_root(doc), "stream") != NULL, i % 2);
-		json_free(doc);
+	buf_clear(&out);
+	dialect_kraken.book(&out, &m, false);
+	assert_non_null(strstr(out.p, "\"symbol\":\"BTC/USD\",\"bid\":61837.63,\"bid_qty\":"));
+	assert_non_null(strstr(out.p, "\"ask\":61837.64,"));
+	buf_clear(&out);
+	dialect_bitstamp.book(&out, &m, false);
+	assert_non_null(strstr(out.p, "\"microtimestamp\":\"1723161254087001\",\"bids\":[[\"61837.63\",\""));
+	assert_non_null(strstr(out.p, "],\"asks\":[[\"61837.64\",\""));
+	for (int i = 0; i < 2 * VENUES; i++) { /* each is strict JSON, wrapped or not */
+		const struct dialect *d = dialect_of((enum venue_id) (i / 2));
+		frame_writer *const writers[] = { d->book, d->trade, d->heartbeat, d->retire };
+		for (size_t k = 0; k < ARRAY_LEN(writers); k++) {
+			struct json *doc = NULL;
+			const char *why;
+			if (!writers[k])
+				continue;
+			buf_clear(&out);
+			writers[k](&out, &m, i % 2);
+			assert_int_equal(json_parse(&doc, out.p, out.n, &why), 0);
+			assert_true(json_is_object(json_root(doc)));
+			json_free(doc);
+		}
 	}
 	buf_free(&out);
 }
@@ -188,11 +202,12 @@ static void garbled_frames_stay_texts(void **state)
 {
 	(void) state;
 	struct market m = { .bid_cents = 6183763, .ask_cents = 6183764, .id = 1771234560001, .now_ms = 1723161254087 };
-	for (uint32_t dice = 0; dice < 500; dice++) {
+	for (uint32_t dice = 0; dice < 400; dice++) {
 		struct buf frame = BUF_INIT(FRAME_MAX), whole = BUF_INIT(FRAME_MAX);
-		coinbase_ticker(&frame, &m);
-		coinbase_ticker(&whole, &m);
-		frame_garble(&frame, dice);
+		enum venue_id v = (enum venue_id) (dice % VENUES);
+		dialect_of(v)->book(&frame, &m, true);
+		dialect_of(v)->book(&whole, &m, true);
+		frame_garble(&frame, dice / VENUES);
 		assert_false(frame.failed);
 		assert_true(frame.n > 0);
 		assert_true(frame.n != whole.n || memcmp(frame.p, whole.p, whole.n) != 0);
@@ -201,6 +216,128 @@ static void garbled_frames_stay_texts(void **state)
 		buf_free(&frame);
 		buf_free(&whole);
 	}
+}
+
+/* What a venue says to a client's text; static. */
+static const char *answer_of(struct peer *p, const char *text)
+{
+	static char answer[1024];
+	_cleanup_(buf_free) struct buf out = BUF_INIT(sizeof answer - 1);
+	bool stays = peer_hear(p, text, strlen(text), 0, &out);
+	(void) snprintf(answer, sizeof answer, "%s", !stays ? "hangs up" : out.n ? out.p : "");
+	return answer;
+}
+
+static void wrong_requests_are_refused_as_the_venue_would(void **state)
+{
+	(void) state;
+	static const struct { const char *path, *text, *answer; unsigned topics; } rows[] = {
+		{ "/", "{\"type\":\"subscribe\",\"product_ids\":[\"BTC-USD\"],\"channels\":[\"ticker\",\"heartbeat\"]}",
+			"{\"type\":\"subscriptions\"", TOPIC_BOOK | TOPIC_HEARTBEAT },
+		{ "/", "{\"type\":\"subscribe\",\"product_ids\":[\"BTC-EUR\"],\"channels\":[\"ticker\"]}", "{\"type\":\"error\"", 0 },
+		{ "/", "{\"type\":\"subscribe\"}", "{\"type\":\"error\"", 0 },
+		{ "/", "nonsense", "{\"type\":\"error\"", 0 },
+		{ "/v2", "{\"method\":\"subscribe\",\"params\":{\"channel\":\"ticker\",\"symbol\":[\"BTC/USD\"],\"event_trigger\":"
+			 "\"bbo\"}}", "{\"method\":\"subscribe\"", TOPIC_BOOK | TOPIC_HEARTBEAT },
+		{ "/v2", "{\"method\":\"subscribe\",\"params\":{\"channel\":\"ticker\",\"symbol\":[\"BTC/USD\"]}}",
+			"{\"method\":\"subscribe\"", TOPIC_HEARTBEAT }, /* comes with trades alone */
+		{ "/v2", "{\"method\":\"subscribe\",\"params\":{\"channel\":\"ticker\",\"symbol\":[\"XBT/USD\"],\"event_trigger\":"
+			 "\"bbo\"}}", "{\"error\":\"Currency pair not supported\"", 0 },
+		{ "/v2", "{\"method\":\"subscribe\",\"params\":{\"channel\":\"tick\",\"symbol\":[\"BTC/USD\"]}}",
+			"{\"error\":\"Subscription channel", 0 },
+		{ "/v2", "{\"method\":\"ping\",\"req_id\":42}", "{\"method\":\"pong\",\"req_id\":42,", 0 },
+		{ "/v2", "{\"method\":\"dance\"}", "{\"error\":\"Method not supported\"", 0 },
+		{ "/v2", "[]", "{\"error\":\"Malformed request\"", 0 },
+		{ "/bitstamp", "{\"event\":\"bts:subscribe\",\"data\":{\"channel\":\"order_book_btcusd\"}}",
+			"{\"event\":\"bts:subscription_succeeded\"", TOPIC_BOOK },
+		{ "/bitstamp", "{\"event\":\"bts:subscribe\",\"data\":{\"channel\":\"order_book_btceur\"}}", "{\"event\":\"bts:error\"", 0 },
+		{ "/bitstamp", "{\"event\":\"bts:subscribe\"}", "{\"event\":\"bts:error\"", 0 },
+		{ "/bitstamp", "{\"event\":\"bts:heartbeat\"}", "{\"event\":\"bts:heartbeat\"", 0 },
+		{ "/bitstamp", "nonsense", "{\"event\":\"bts:error\"", 0 },
+		{ "/ws", "{\"method\":\"SUBSCRIBE\",\"params\":[\"btcusdt@bookTicker\"],\"id\":1}", "{\"result\":null,\"id\":1}", TOPIC_BOOK },
+		{ "/ws", "{\"method\":\"SUBSCRIBE\",\"params\":[\"btcusdt@bookTicker\"]}", "{\"error\"", 0 },
+		{ "/stream?streams=btcusdt@trade/btcusdt@bookTicker", "{}", "{\"error\"", TOPIC_BOOK | TOPIC_TRADE },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct buf said = BUF_INIT(1024);
+		struct peer *p = peer_new(NULL, rows[i].path, 0, &said);
+		assert_non_null(p);
+		const char *answer = answer_of(p, rows[i].text);
+		if (strncmp(answer, rows[i].answer, strlen(rows[i].answer)) != 0 || p->sub.topics != rows[i].topics)
+			fail_msg("%s %s: %s, topics %u", rows[i].path, rows[i].text, answer, p->sub.topics);
+		peer_free(p);
+		buf_free(&said);
+	}
+	assert_int_equal(venue_of_path("/nothing"), VENUES);
+	assert_int_equal(venue_of_path("/v2x"), VENUES);
+}
+
+static void who_talks_too_much_is_cut(void **state)
+{
+	(void) state;
+	struct buf said = BUF_INIT(1024);
+	struct peer *p = peer_new(NULL, "/ws", 0, &said);
+	for (int i = 0; i < 5; i++)
+		assert_string_not_equal(answer_of(p, "{}"), "hangs up");
+	assert_string_equal(answer_of(p, "{}"), "hangs up");
+	peer_free(p);
+	buf_free(&said);
+}
+
+/* What came over the stage, a letter a frame: its venue's first. */
+struct heard {
+	char order[4096];
+	size_t n;
+	struct buf last[VENUES];
+	int64_t delay_ms;
+};
+
+static void hear(void *u, const struct staged *frame)
+{
+	struct heard *h = u;
+	if (frame->topic != TOPIC_BOOK || (frame->venue == VENUE_BINANCE && !frame->combined))
+		return;
+	h->order[h->n++] = "ckbB"[frame->venue];
+	h->delay_ms = frame->delay_ms;
+	h->last[frame->venue].max = FRAME_MAX;
+	buf_clear(&h->last[frame->venue]);
+	buf_put(&h->last[frame->venue], frame->text->p, frame->text->n);
+}
+
+static void the_stage_spoils_what_it_was_told_to(void **state)
+{
+	(void) state;
+	static struct heard h;
+	struct mischief m = { 0 };
+	char answer[MISCHIEF_ANSWER_MAX];
+	struct stage s;
+	int64_t ms = 0;
+	stage_init(&s, &m, hear, &h, 1, 1771234560000);
+	static const struct { const char *command, *order; } rows[] = { /* three points each */
+		{ "off", "ckbBckbBckbB" }, { "stall kraken", "cbBcbBcbB" }, { "drop bitstamp 1", "ckBckBckB" },
+		{ "repeat binance", "ckbBBckbBBckbBB" }, { "shuffle coinbase", "kbBckbBckbB" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		memset(h.order, 0, sizeof h.order);
+		h.n = 0;
+		assert_true(mischief_command(&m, "off", ms, answer));
+		assert_true(mischief_command(&m, rows[i].command, ms, answer));
+		for (int k = 0; k < 3; k++, ms += 100)
+			stage_point(&s, &(struct tape_point){ ms, 6000000 + ms, 6000100 + ms }, ms, 1771234560000 + ms);
+		if (i < 4 ? strcmp(h.order, rows[i].order) != 0 : strlen(h.order) != strlen(rows[i].order))
+			fail_msg("%s: %s", rows[i].command, h.order);
+	}
+	assert_true(mischief_command(&m, "off", ms, answer));
+	assert_true(mischief_command(&m, "clock kraken 1300ms", ms, answer));
+	assert_true(mischief_command(&m, "clock bitstamp -1300ms", ms, answer));
+	assert_true(mischief_command(&m, "lag binance 700ms", ms, answer));
+	stage_point(&s, &(struct tape_point){ ms, 6000000, 6000100 }, ms, 1771234565000);
+	assert_non_null(strstr(h.last[VENUE_KRAKEN].p, "2026-02-16T09:36:03.7"));
+	assert_non_null(strstr(h.last[VENUE_BITSTAMP].p, "\"microtimestamp\":\"1771234566300"));
+	assert_int_equal(h.delay_ms, 700); /* Binance speaks last */
+	for (int v = 0; v < VENUES; v++)
+		buf_free(&h.last[v]);
+	stage_free(&s);
 }
 
 int main(void)
@@ -214,6 +351,9 @@ int main(void)
 		cmocka_unit_test(wrong_commands_change_nothing),
 		cmocka_unit_test(frames_are_the_venues_own),
 		cmocka_unit_test(garbled_frames_stay_texts),
+		cmocka_unit_test(wrong_requests_are_refused_as_the_venue_would),
+		cmocka_unit_test(who_talks_too_much_is_cut),
+		cmocka_unit_test(the_stage_spoils_what_it_was_told_to),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* Each k-th call of the disk fails, or finds it full; each k-th allocation finds no memory; a small disk fills up for real;
- * bytes change on the disk. Every time: an error, never a wrong balance. TAP_FLIPS: how many bytes are changed, one at a time. */
+/* Each k-th call of the disk fails, or finds it full; each k-th allocation finds no memory; a small disk fills up for real.
+ * Every time: an error, never a wrong balance. */
 #include "books.h"
 
 #include <fcntl.h>
@@ -7,7 +7,6 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
-#include "clk.h"
 #include "err.h"
 #include "shim_vfs.h"
 
@@ -272,103 +271,6 @@ static int unmount(void **state)
 	return books_tear_down(state);
 }
 
-/* Everything that the ledger and the chain say, read past our code, to know whether a flipped byte changed a row at all. */
-static struct hash said(const char *path, bool *ret_readable)
-{
-	static const char *const queries[] = {
-		"SELECT id, user, amount, balance_after, typeof(ref_type), ref_type, typeof(ref_id), ref_id, prev, at"
-		" FROM transaction_ledger ORDER BY id", "SELECT * FROM chain ORDER BY id" };
-	sqlite3 *db;
-	struct sha256 h;
-	sha256_start(&h);
-	*ret_readable = sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK;
-	for (size_t q = 0; *ret_readable && q < ARRAY_LEN(queries); q++) {
-		sqlite3_stmt *st = NULL;
-		int rc = sqlite3_prepare_v2(db, queries[q], -1, &st, NULL);
-		while (rc == SQLITE_OK && (rc = sqlite3_step(st)) == SQLITE_ROW) {
-			for (int i = 0; i < sqlite3_column_count(st); i++) {
-				sha256_add_be64(&h, sqlite3_column_type(st, i));
-				const void *p = sqlite3_column_blob(st, i);
-				sha256_add_be64(&h, sqlite3_column_bytes(st, i));
-				sha256_add(&h, p ? p : "", (size_t) sqlite3_column_bytes(st, i));
-			}
-			rc = SQLITE_OK;
-		}
-		*ret_readable = rc == SQLITE_DONE;
-		(void) sqlite3_finalize(st);
-	}
-	(void) sqlite3_close(db);
-	return sha256_end(&h);
-}
-
-/* The pages of the two tables, from SQLite's own accounting. */
-static size_t pages_of_ledger(const char *path, uint32_t *pages, size_t max)
-{
-	sqlite3 *db;
-	sqlite3_stmt *st = NULL;
-	size_t n = 0;
-	assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
-	int rc = sqlite3_prepare_v2(db, "SELECT pageno FROM dbstat WHERE name IN ('transaction_ledger', 'chain')", -1, &st, NULL);
-	assert_int_equal(rc, SQLITE_OK);
-	while (sqlite3_step(st) == SQLITE_ROW && n < max)
-		pages[n++] = (uint32_t) sqlite3_column_int64(st, 0);
-	(void) sqlite3_finalize(st);
-	(void) sqlite3_close(db);
-	return n;
-}
-
-static bool audit_finds(void)
-{
-	struct week *w = NULL;
-	int r = week_open(&w, books_dir, STORE_READ, NOW_MS);
-	bool found = r != 0 || books_audit(w, false) != 0;
-	(void) week_close(w);
-	err_clear();
-	return found;
-}
-
-static void a_flipped_byte_in_the_ledger_is_found(void **state)
-{
-	(void) state;
-	const char *flips_text = getenv("TAP_FLIPS");
-	int flips = flips_text ? atoi(flips_text) : 1000, changed = 0;
-	uint32_t pages[256];
-	char path[160], name[WEEK_NAME_SIZE];
-	uint64_t seed = (uint64_t) clk_mono_us() | 1;
-	struct week *w = two_rich_accounts();
-	for (int round = 0; round < 30; round++)
-		assert_int_equal(one_round(w, round), 0);
-	assert_int_equal(store_checkpoint(week_store(w), 1), 0);
-	(void) week_close(w);
-	week_file_name(name, clk_iso_week(NOW_MS));
-	(void) snprintf(path, sizeof path, "%s/%s", books_dir, name);
-	size_t n = pages_of_ledger(path, pages, ARRAY_LEN(pages));
-	assert_true(n > 3);
-	bool readable;
-	struct hash whole = said(path, &readable);
-	assert_true(readable);
-	print_message("seed %" PRIu64 "\n", seed);
-	while (changed < flips) {
-		uint8_t was, is;
-		seed ^= seed << 13, seed ^= seed >> 7, seed ^= seed << 17;
-		off_t at = (off_t) (pages[seed % n] - 1) * 4096 + (off_t) (seed >> 20) % 4096;
-		int fd = open(path, O_RDWR | O_CLOEXEC);
-		assert_true(fd >= 0);
-		assert_int_equal(pread(fd, &was, 1, at), 1);
-		is = (uint8_t) (was ^ (1 + (seed >> 40) % 255));
-		assert_int_equal(pwrite(fd, &is, 1, at), 1);
-		struct hash now = said(path, &readable);
-		if (!readable || memcmp(&now, &whole, sizeof now) != 0) {
-			changed++;
-			if (!audit_finds())
-				fail_msg("byte %lld changed from %02x to %02x: not found", (long long) at, was, is);
-		}
-		assert_int_equal(pwrite(fd, &was, 1, at), 1);
-		(void) close(fd);
-	}
-	assert_false(audit_finds());
-}
-
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, books_set_up, books_tear_down)
@@ -377,7 +279,6 @@ int main(void)
 		CASE(a_full_disk_is_told_apart),
 		CASE(no_memory_is_an_error),
 		cmocka_unit_test_setup_teardown(a_small_disk_fills_up_and_heals, books_set_up, unmount),
-		CASE(a_flipped_byte_in_the_ledger_is_found),
 	};
 	return cmocka_run_group_tests(tests, thin_memory, NULL);
 }

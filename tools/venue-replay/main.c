@@ -17,25 +17,33 @@ enum { TURN_MS = 50 };
 
 static const char help[] =
 	"usage: venue-replay [OPTION]...\n"
-	"Serves recorded ticks as Coinbase Exchange (path / or /coinbase) and Binance (/stream, /ws) do.\n\n"
+	"Serves recorded ticks as Coinbase Exchange (path / or /coinbase), Kraken (/v2), Bitstamp (/bitstamp) and\n"
+	"Binance (/stream, /ws) do.\n\n"
 	"  --listen HOST:PORT   where (127.0.0.1:9443); port 0: any, printed\n"
 	"  --ticks FILE         ms,bid_cents,ask_cents lines (data/binance_btcusdt_20240808.csv); played\n"
 	"                       forward, then backward, for ever\n"
 	"  --speed N            the tape runs N times as fast (1)\n"
 	"  --base-price USD     rescales the tape to begin at this price\n"
-	"  --basis-bp BP        Binance's prices are so much (1e-4) off Coinbase's (0)\n"
+	"  --basis-bp BP        Binance's prices are so much (1e-4) off the others' (0)\n"
+	"  --noise-cents N      each venue's prices deviate by so much at most, each in its own way (0)\n"
 	"  --control PATH       unix socket that takes the commands below, a line each, and answers `ok`\n"
 	"  --mischief COMMAND   a command from the start; may be given again\n"
 	"  --help               this text\n\n"
-	"Commands; VENUE is coinbase, binance or all; FOR is such as 800ms or 15s, without it until `off`:\n"
+	"Commands; VENUE is coinbase, kraken, bitstamp, binance or all; FOR is such as 800ms or 15s, without it until\n"
+	"`off`:\n"
 	"  stall VENUE [FOR]       nothing is sent; the connection stays open\n"
+	"  mute VENUE [FOR]        no book is sent, but all else\n"
 	"  drop VENUE P [FOR]      each frame is lost with probability P\n"
 	"  garble VENUE [FOR]      frames are cut, nonsense, too large, of another market, out of order\n"
 	"  lag VENUE DELAY [FOR]   frames come so much later\n"
 	"  close VENUE [FOR]       connections are closed, and new ones refused for so long\n"
+	"  cut VENUE AGE [FOR]     connections as old as that are closed, as venues do after a day\n"
 	"  freeze VENUE [FOR]      frames go on, the price stands still\n"
 	"  outlier VENUE BP [FOR]  prices are so much (1e-4) off\n"
-	"  retire VENUE            tells that it is about to cut its connections (Binance)\n"
+	"  repeat VENUE [FOR]      each frame comes twice\n"
+	"  shuffle VENUE [FOR]     each two books come in the wrong order\n"
+	"  clock VENUE OFFSET [FOR] the venue's own stamps are so much behind, or with a minus ahead\n"
+	"  retire VENUE            tells that it is about to cut its connections (Binance, Bitstamp)\n"
 	"  off [VENUE]             all well again\n"
 	"  status                  what is switched on\n";
 
@@ -43,7 +51,7 @@ struct options {
 	struct conf_listen listen;
 	const char *ticks, *control;
 	double speed;
-	int64_t base_cents, basis_bp;
+	int64_t base_cents, basis_bp, noise_cents;
 	struct mischief mischief;
 };
 
@@ -93,6 +101,9 @@ static bool parse_option(int option, const char *arg, struct options *o)
 	case 'a':
 		o->basis_bp = strtol(arg, &end, 10);
 		return end != arg && *end == '\0' && labs(o->basis_bp) < 1000;
+	case 'n':
+		o->noise_cents = strtol(arg, &end, 10);
+		return end != arg && *end == '\0' && o->noise_cents >= 0 && o->noise_cents <= 100000;
 	case 'm':
 		if (mischief_command(&o->mischief, arg, clk_mono_ms(), answer))
 			return true;
@@ -108,7 +119,8 @@ static int read_options(int argc, char **argv, struct options *o)
 	static const struct option known[] = {
 		{ "listen", required_argument, NULL, 'l' }, { "ticks", required_argument, NULL, 't' },
 		{ "speed", required_argument, NULL, 's' }, { "base-price", required_argument, NULL, 'b' },
-		{ "basis-bp", required_argument, NULL, 'a' }, { "control", required_argument, NULL, 'c' },
+		{ "basis-bp", required_argument, NULL, 'a' }, { "noise-cents", required_argument, NULL, 'n' },
+		{ "control", required_argument, NULL, 'c' },
 		{ "mischief", required_argument, NULL, 'm' }, { "help", no_argument, NULL, 'h' }, { 0 },
 	};
 	int option;
@@ -138,8 +150,8 @@ static void catch_signals(void)
 static int run(struct options *o, struct tape *tape, struct control *control)
 {
 	uint16_t port;
-	int r = serve_start(&(struct serve_conf){ .listen = o->listen, .speed = o->speed, .basis_bp = o->basis_bp, .tape = tape,
-		.mischief = &o->mischief }, &port);
+	int r = serve_start(&(struct serve_conf){ .listen = o->listen, .speed = o->speed, .basis_bp = o->basis_bp,
+		.noise_cents = o->noise_cents, .tape = tape, .mischief = &o->mischief }, &port);
 	if (r == 0) {
 		(void) printf("venue-replay: %zu points, listening on %s:%u\n", tape_count(tape), o->listen.host, port);
 		(void) fflush(stdout);

@@ -7,21 +7,30 @@
 
 enum { WORDS_MAX = 5, LINE_MAX_BYTES = 200 };
 
-enum amount_kind { AMOUNT_NONE, AMOUNT_PROBABILITY, AMOUNT_DURATION, AMOUNT_BP };
+enum amount_kind { AMOUNT_NONE, AMOUNT_PROBABILITY, AMOUNT_DURATION, AMOUNT_OFFSET, AMOUNT_BP };
 
-static const char *const venue_names[VENUES] = { [VENUE_COINBASE] = "coinbase", [VENUE_BINANCE] = "binance" };
+static const char *const venue_names[VENUES] = {
+	[VENUE_COINBASE] = "coinbase", [VENUE_KRAKEN] = "kraken", [VENUE_BITSTAMP] = "bitstamp", [VENUE_BINANCE] = "binance",
+};
+#define VENUES_ARE "coinbase, kraken, bitstamp, binance or all"
+#define SAY "say stall, mute, drop, garble, lag, close, cut, freeze, outlier, repeat, shuffle, clock, retire, off or status"
 
 static const struct {
 	const char *name;
 	enum amount_kind amount;
 } kinds[MISCHIEF_KINDS] = {
 	[MISCHIEF_STALL] = { "stall", AMOUNT_NONE },
+	[MISCHIEF_MUTE] = { "mute", AMOUNT_NONE },
 	[MISCHIEF_DROP] = { "drop", AMOUNT_PROBABILITY },
 	[MISCHIEF_GARBLE] = { "garble", AMOUNT_NONE },
 	[MISCHIEF_LAG] = { "lag", AMOUNT_DURATION },
 	[MISCHIEF_CLOSE] = { "close", AMOUNT_NONE },
+	[MISCHIEF_CUT] = { "cut", AMOUNT_DURATION },
 	[MISCHIEF_FREEZE] = { "freeze", AMOUNT_NONE },
 	[MISCHIEF_OUTLIER] = { "outlier", AMOUNT_BP },
+	[MISCHIEF_REPEAT] = { "repeat", AMOUNT_NONE },
+	[MISCHIEF_SHUFFLE] = { "shuffle", AMOUNT_NONE },
+	[MISCHIEF_CLOCK] = { "clock", AMOUNT_OFFSET },
 	[MISCHIEF_RETIRE] = { "retire", AMOUNT_NONE },
 };
 
@@ -40,8 +49,14 @@ static bool parse_duration(const char *text, int64_t *ret_ms)
 static bool parse_amount(enum amount_kind kind, const char *text, int64_t *ret)
 {
 	char *end;
-	if (kind == AMOUNT_DURATION)
+	if (kind == AMOUNT_DURATION || (kind == AMOUNT_OFFSET && text[0] != '-'))
 		return parse_duration(text, ret);
+	if (kind == AMOUNT_OFFSET) {
+		if (!parse_duration(text + 1, ret))
+			return false;
+		*ret = -*ret;
+		return true;
+	}
 	double v = strtod(text, &end);
 	if (end == text || *end)
 		return false;
@@ -72,7 +87,7 @@ static bool command_off(struct mischief *m, char *const *words, int n, char answ
 {
 	int venue = n == 1 ? VENUES : parse_venue(words[1]);
 	if (n > 2 || venue < 0)
-		return wrong(answer, "off [coinbase|binance|all]");
+		return wrong(answer, "off, or off and a venue: " VENUES_ARE);
 	for (int v = 0; v < VENUES; v++)
 		if (venue == VENUES || venue == v)
 			memset(m->of[v], 0, sizeof m->of[v]);
@@ -99,9 +114,9 @@ static bool command_switch(struct mischief *m, int kind, char *const *words, int
 	int64_t amount = 0, span = -1;
 
 	if (venue < 0)
-		return wrong(answer, "name a venue: coinbase, binance or all");
+		return wrong(answer, "name a venue: " VENUES_ARE);
 	if (kinds[kind].amount != AMOUNT_NONE && (n <= at || !parse_amount(kinds[kind].amount, words[at++], &amount)))
-		return wrong(answer, "drop takes 0..1, lag such as 800ms, outlier a number of 1e-4");
+		return wrong(answer, "drop takes 0..1, lag, cut and clock such as 800ms, outlier a number of 1e-4");
 	if (at < n && !parse_duration(words[at++], &span))
 		return wrong(answer, "a duration is such as 800ms, 15s or 2m");
 	if (at < n)
@@ -134,7 +149,7 @@ bool mischief_command(struct mischief *m, const char *line, int64_t now_ms, char
 	}
 	(void) snprintf(answer, MISCHIEF_ANSWER_MAX, "ok");
 	if (n == 0)
-		return wrong(answer, "say stall, drop, garble, lag, close, freeze, outlier, retire, off or status");
+		return wrong(answer, SAY);
 	if (strcmp(words[0], "status") == 0) {
 		command_status(m, now_ms, answer);
 		return true;
@@ -144,7 +159,7 @@ bool mischief_command(struct mischief *m, const char *line, int64_t now_ms, char
 	for (int k = 0; k < MISCHIEF_KINDS; k++)
 		if (strcmp(words[0], kinds[k].name) == 0)
 			return command_switch(m, k, words, n, now_ms, answer);
-	return wrong(answer, "say stall, drop, garble, lag, close, freeze, outlier, retire, off or status");
+	return wrong(answer, SAY);
 }
 
 bool mischief_on(const struct mischief *m, enum venue_id v, enum mischief_kind kind, int64_t now_ms)

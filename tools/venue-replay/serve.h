@@ -1,5 +1,6 @@
 /* serve.h - the WebSocket side of the replay: who is connected, what each asked for, and sending it.
- * Coinbase Exchange answers at / and /coinbase, Binance at /stream and /ws. One server a process, one thread. */
+ * Coinbase Exchange answers at / and /coinbase, Kraken at /v2, Bitstamp at /bitstamp, Binance at /stream and /ws. What the venue would
+ * refuse is refused here too. One server a process, one thread. */
 #ifndef REPLAY_SERVE_H
 #define REPLAY_SERVE_H
 
@@ -13,7 +14,8 @@
 struct serve_conf {
 	struct conf_listen listen;
 	double speed;       /* the tape's; frames carry the present time whatever it is */
-	int64_t basis_bp;   /* Binance's prices off Coinbase's, 1e-4 */
+	int64_t basis_bp;   /* Binance's prices off the others', 1e-4 */
+	int64_t noise_cents; /* each venue's own, at most, either way */
 	struct tape *tape;  /* borrowed */
 	struct mischief *mischief; /* borrowed */
 };
