@@ -1,10 +1,11 @@
 # Thin on purpose: each target is a script that can be read and run by itself.
-.PHONY: help run test bench build install format check clean
+.PHONY: help run test bench bench-ws build install format check clean
 
 help:
 	@echo 'make run      build and start the whole product here (PORT=8000, FEED=live for the real venues)'
 	@echo 'make test     build and run every test; the last line is "N passed, N failed"'
 	@echo 'make bench    measure: JSON with bets per second, cost per bet, and the floors'
+	@echo 'make bench-ws measure: 10,000 players on one ws, beside a bare loop that writes the same bytes'
 	@echo 'make install  binaries, units and the page: DESTDIR=, /opt/tap-trading/releases/VERSION, and current names it'
 	@echo 'make format   lay out the changed lines of C by .clang-format; tables and embedded texts are laid out by hand'
 	@echo 'make check    static analysis by .clang-tidy, shellcheck over the scripts, and the systemd units'
@@ -19,6 +20,9 @@ test:
 bench:
 	@scripts/deps run
 	@exec scripts/bench
+
+bench-ws:
+	@exec scripts/bench-ws
 
 build:
 	@scripts/deps run
