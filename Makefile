@@ -1,9 +1,10 @@
 # Thin on purpose: each target is a script that can be read and run by itself.
-.PHONY: help run test bench bench-ws build install format check clean
+.PHONY: help run test fuzz bench bench-ws build install format check clean
 
 help:
 	@echo 'make run      build and start the whole product here (PORT=8000, FEED=live for the real venues)'
 	@echo 'make test     build and run every test; the last line is "N passed, N failed"'
+	@echo 'make fuzz     run each fuzzer for a minute (FUZZ_SECONDS=60)'
 	@echo 'make bench    measure: JSON with bets per second, cost per bet, and the floors'
 	@echo 'make bench-ws measure: 10,000 players on one ws, beside a bare loop that writes the same bytes'
 	@echo 'make install  binaries, units and the page: DESTDIR=, /opt/tap-trading/releases/VERSION, and current names it'
@@ -16,6 +17,10 @@ run:
 
 test:
 	@exec tests/run
+
+fuzz:
+	@scripts/deps run fuzz
+	@exec scripts/fuzz $${FUZZ_SECONDS:-60}
 
 bench:
 	@scripts/deps run

@@ -23,13 +23,13 @@ bool number_parse(int64_t *ret, const char *text)
 	return true;
 }
 
-bool query_number(struct httpd_req *req, const char *name, int64_t *ret)
+bool query_number(const struct httpd_req *req, const char *name, int64_t *ret)
 {
 	const char *text = httpd_query(req, name);
 	return !text || number_parse(ret, text);
 }
 
-static const char *read_list(struct httpd_req *req, struct list_query *q)
+const char *query_read_list(const struct httpd_req *req, struct list_query *q)
 {
 	int64_t limit = LIST_LIMIT;
 	const char *cursor = httpd_query(req, "cursor");
@@ -51,7 +51,7 @@ static const char *read_list(struct httpd_req *req, struct list_query *q)
 
 bool query_list(struct httpd_req *req, struct list_query *ret)
 {
-	const char *wrong = read_list(req, ret);
+	const char *wrong = query_read_list(req, ret);
 	if (wrong)
 		api_malformed(req, wrong);
 	return !wrong;

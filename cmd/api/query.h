@@ -22,7 +22,9 @@ struct list_query {
 /* A decimal number of digits alone that fits int64. */
 MUST_CHECK bool number_parse(int64_t *ret, const char *text);
 /* The query's number; *ret stays when it is absent. False when it is none. */
-MUST_CHECK bool query_number(struct httpd_req *req, const char *name, int64_t *ret);
+MUST_CHECK bool query_number(const struct httpd_req *req, const char *name, int64_t *ret);
+/* NULL, or what is wrong. */
+const char *query_read_list(const struct httpd_req *req, struct list_query *ret);
 /* False: answered with malformed_request. */
 MUST_CHECK bool query_list(struct httpd_req *req, struct list_query *ret);
 /* "archived_weeks": weeks of the span that are no longer on this disk, newest first. */

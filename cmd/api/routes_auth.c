@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api.h"
+#include "bodies.h"
 #include "check.h"
 #include "clk.h"
 #include "json.h"
@@ -97,9 +98,8 @@ struct login {
 	struct intake_job job; /* first: the writer hands it back */
 	struct api *api;
 	struct httpd_req *req;
-	struct json *doc;      /* holds the text */
-	const char *text;
-	size_t n;
+	struct json *doc;      /* holds the body's text */
+	struct login_body body;
 	struct auth_session session;
 	struct account account;
 	bool fresh;            /* the account is */
@@ -169,7 +169,7 @@ static void make_session(struct worker *w, struct httpd_req *req, void *arg)
 		login_free(l);
 		return;
 	}
-	int r = auth_login(w->bus, l->text, l->n, clk_now_ms(), &l->session);
+	int r = auth_login(w->bus, l->body.text, l->body.n, clk_now_ms(), &l->session);
 	if (r != 0)
 		refuse_login(l, r);
 	else
@@ -282,28 +282,8 @@ static void carry_on(struct worker *w, struct login *l)
 	}
 }
 
-/* NULL when all is well formed. */
-static const char *read_login(struct login *l, struct sig *sig, struct sig *key_sig, bool *has_key_sig)
-{
-	const struct json_value *root = json_root(l->doc), *key_value = json_get(root, "session_key_signature");
-	size_t n;
-	l->text = json_string(json_get(root, "message"), &l->n);
-	if (!l->text)
-		return "message is the text of the challenge.";
-	const char *text = json_string(json_get(root, "signature"), &n);
-	if (!text || sig_parse(sig, text, n) != 0)
-		return "signature is 0x and 130 hex digits.";
-	*has_key_sig = key_value != NULL;
-	text = json_string(key_value, &n);
-	if (key_value && (!text || sig_parse(key_sig, text, n) != 0))
-		return "session_key_signature is 0x and 130 hex digits.";
-	return NULL;
-}
-
 static void login(struct worker *w, struct httpd_req *req, void *arg)
 {
-	struct sig sig, key_sig;
-	bool has_key_sig;
 	(void) arg;
 	struct json *doc = read_object(req);
 	if (!doc)
@@ -315,13 +295,14 @@ static void login(struct worker *w, struct httpd_req *req, void *arg)
 		return;
 	}
 	*l = (struct login){ .api = w->api, .req = req, .doc = doc };
-	const char *wrong = read_login(l, &sig, &key_sig, &has_key_sig);
+	const char *wrong = body_login(json_root(doc), &l->body);
 	if (wrong) {
 		login_free(l);
 		api_malformed(req, wrong);
 		return;
 	}
-	int r = auth_check(w->bus, l->text, l->n, &sig, has_key_sig ? &key_sig : NULL, &l->session);
+	const struct login_body *b = &l->body;
+	int r = auth_check(w->bus, b->text, b->n, &b->sig, b->has_key_sig ? &b->key_sig : NULL, &l->session);
 	if (r != 0)
 		refuse_login(l, r);
 	else

@@ -124,8 +124,7 @@ struct key_caps auth_key_caps(const struct settings *s)
 	return (struct key_caps){ money_of(s->cap_player_column), money_of(s->cap_player_open) };
 }
 
-/* The text of EIP-4361, by its ABNF. */
-static void challenge_text(struct buf *out, const struct settings *s, const struct wallet *wallet, const struct wallet *key,
+void auth_text(struct buf *out, const struct settings *s, const struct wallet *wallet, const struct wallet *key,
 		const struct key_caps *caps, int64_t now_ms, int64_t expires_ms)
 {
 	uint8_t nonce[NONCE_TEXT_BYTES];
@@ -152,7 +151,7 @@ int auth_challenge(struct bus *bus, const struct settings *s, const struct walle
 	const struct bus_reply *reply;
 
 	buf_clear(text);
-	challenge_text(text, s, wallet, key, &caps, now_ms, expires_ms);
+	auth_text(text, s, wallet, key, &caps, now_ms, expires_ms);
 	if (text->failed)
 		return err_say(-ENOMEM, "no room for a challenge");
 	wallet_format(who, wallet);

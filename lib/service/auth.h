@@ -41,6 +41,9 @@ struct auth_session {
 /* What a text that is made now names for its session key. */
 struct key_caps auth_key_caps(const struct settings *s);
 
+/* The text of EIP-4361, by its ABNF, with a new nonce. key NULL: none, and caps do not count. */
+void auth_text(struct buf *out, const struct settings *s, const struct wallet *wallet, const struct wallet *key,
+		const struct key_caps *caps, int64_t now_ms, int64_t expires_ms);
 /* Makes and keeps a challenge; the text goes to *text. key NULL: none. */
 MUST_CHECK int auth_challenge(struct bus *bus, const struct settings *s, const struct wallet *wallet,
 		const struct wallet *key, int64_t now_ms, struct buf *text, int64_t *ret_expires_ms);
