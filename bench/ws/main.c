@@ -155,6 +155,7 @@ static int watch(struct bench *b, const char *name, struct cost *ret)
 	put_real(&b->w, "grids_a_second_each", (double) sums->grids * 1e6 / took_us / (double) swarm_readers(&b->swarm));
 	jw_int(&b->w, "prices_skipped", (int64_t) sums->skipped);
 	jw_int(&b->w, "connections_lost", (int64_t) sums->lost);
+	jw_int(&b->w, "readers_lost", (int64_t) sums->readers_lost);
 	jw_int(&b->w, "frames", (int64_t) sums->frames);
 	jw_int(&b->w, "wrong_frames", (int64_t) sums->wrong);
 	put_real(&b->w, "ws_cores", ret->us / took_us);
