@@ -121,7 +121,7 @@ static void serve(struct wsock_conn *c)
 	}
 	/* After the close frame the socket stays until the peer's own, or the deadline: closed, or half closed behind a proxy, while
 	 * bytes of the peer are unread it would be reset, and the frame never seen. */
-	if (c->wants || (c->is_closing && !c->close_sent))
+	if (c->is_closing ? !c->close_sent : c->wants)
 		enlist(c);
 }
 
