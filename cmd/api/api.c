@@ -94,7 +94,7 @@ int api_start(const struct settings *s)
 	r = market_start(&api.market, s, bus);
 	if (r < 0)
 		return log_errno(r, "the market cannot be listened to");
-	struct intake_market market = { .grid = market_grid, .betting = market_betting, .u = api.market };
+	struct intake_market market = { .grid = market_grid, .betting = market_betting, .made = market_made, .u = api.market };
 	r = intake_start(&api.intake, s, bus, &market);
 	if (r < 0)
 		return log_errno(r, "the book in %s cannot be opened", s->data_dir.v);

@@ -8,6 +8,16 @@
 #include "clk.h"
 #include "err.h"
 #include "msg.h"
+#include "quote_log.h"
+
+enum { MADE_KEPT = 4, MADE_BYTES_MAX = 4096 };
+
+/* What a quote was made from, as it was heard. */
+struct heard_made {
+	int64_t quote_id;
+	size_t n;
+	uint8_t bytes[MADE_BYTES_MAX];
+};
 
 struct market {
 	pthread_mutex_t lock;
@@ -17,6 +27,8 @@ struct market {
 	bool has_grid, listening;
 	int64_t grid_ms, tick_ms; /* monotonic: when heard */
 	uint64_t grids, ticks;
+	struct heard_made made[MADE_KEPT]; /* of the newest quotes: a batch may still hold the one before */
+	unsigned made_at;
 	struct breaker breaker;   /* over the ticks heard here */
 	enum feed_state reported; /* by ingest */
 	bool reported_betting;
@@ -46,6 +58,20 @@ static void hear_grid(struct market *m, const char *text, size_t n)
 	(void) pthread_mutex_unlock(&m->lock);
 }
 
+static void hear_made(struct market *m, const char *bytes, size_t n)
+{
+	struct quote_made made[QUOTE_LOG_RUN];
+	size_t quotes;
+	if (n > MADE_BYTES_MAX || !quote_log_decode((const uint8_t *) bytes, n, made, &quotes) || quotes != 1)
+		return;
+	(void) pthread_mutex_lock(&m->lock);
+	struct heard_made *h = &m->made[m->made_at++ % MADE_KEPT];
+	h->quote_id = made->quote_id;
+	h->n = n;
+	memcpy(h->bytes, bytes, n);
+	(void) pthread_mutex_unlock(&m->lock);
+}
+
 static void hear_tick(struct market *m)
 {
 	(void) pthread_mutex_lock(&m->lock);
@@ -64,6 +90,8 @@ static void hear(void *u, const char *channel, const char *payload, size_t n)
 
 	if (strcmp(channel, CHANNEL_GRID) == 0) {
 		hear_grid(m, payload, n);
+	} else if (strcmp(channel, CHANNEL_MADE) == 0) {
+		hear_made(m, payload, n);
 	} else if (strcmp(channel, CHANNEL_PRICE) == 0 && msg_price_parse(&t, payload, n)) {
 		hear_tick(m);
 	} else if (strcmp(channel, CHANNEL_STATUS) == 0 && msg_status_parse(&feed, &betting, payload, n)) {
@@ -104,7 +132,7 @@ static void read_last_state(struct market *m, const struct bus_conf *conf)
 
 int market_start(struct market **ret, const struct settings *s, const struct bus_conf *bus)
 {
-	static const char *const channels[] = { CHANNEL_GRID, CHANNEL_PRICE, CHANNEL_STATUS, NULL };
+	static const char *const channels[] = { CHANNEL_MADE, CHANNEL_GRID, CHANNEL_PRICE, CHANNEL_STATUS, NULL };
 	static const struct bus_sub_ops ops = { .message = hear, .state = heard_state };
 	struct breaker_rules rules = settings_breaker(s);
 	struct market *m = calloc(1, sizeof *m);
@@ -144,6 +172,20 @@ bool market_grid(void *u, struct quote_grid *ret)
 		*ret = m->grid;
 	(void) pthread_mutex_unlock(&m->lock);
 	return has;
+}
+
+bool market_made(void *u, int64_t quote_id, struct buf *ret)
+{
+	struct market *m = u;
+	bool found = false;
+	(void) pthread_mutex_lock(&m->lock);
+	for (unsigned i = 0; i < MADE_KEPT && !found; i++) {
+		found = m->made[i].n && m->made[i].quote_id == quote_id;
+		if (found)
+			buf_put(ret, m->made[i].bytes, m->made[i].n);
+	}
+	(void) pthread_mutex_unlock(&m->lock);
+	return found;
 }
 
 bool market_betting(void *u)

@@ -23,6 +23,7 @@ struct market *market_stop(struct market *m);
 /* For struct intake_market. */
 bool market_grid(void *m, struct quote_grid *ret);
 bool market_betting(void *m);
+bool market_made(void *m, int64_t quote_id, struct buf *ret);
 
 /* The newest grid event as it was published; false when none was heard. */
 MUST_CHECK bool market_grid_event(struct market *m, struct buf *out);

@@ -84,13 +84,14 @@ const char *ctl_word(const struct ctl *c, int i)
 	return NULL;
 }
 
-static int words_taken(const struct ctl_verb *v)
+/* The positional ones: all, or those that are needed. */
+static int words_taken(const struct ctl_verb *v, bool needed)
 {
 	const char *at = v->usage;
 	struct item item;
 	int n = 0;
 	while (next_item(&at, &item))
-		n += !item.name[0];
+		n += !item.name[0] && !(needed && item.optional);
 	return n;
 }
 
@@ -129,7 +130,7 @@ static bool take_option(struct ctl *c, const char *arg, const char *next, int *i
 static bool take_words(struct ctl *c, char **words, int n)
 {
 	struct item item;
-	int wanted = words_taken(c->verb);
+	int wanted = words_taken(c->verb, false);
 	for (int i = 0; i < n; i++) {
 		if (i < wanted) {
 			if (!add(c, "", words[i]))
@@ -139,7 +140,7 @@ static bool take_words(struct ctl *c, char **words, int n)
 					c->verb->usage), false;
 		}
 	}
-	if (n < wanted)
+	if (n < words_taken(c->verb, true))
 		return ctl_fail(c, EX_USAGE, "usage: tap-trading-ctl %s %s", c->verb->name, c->verb->usage), false;
 	if (missing_option(c, &item))
 		return ctl_fail(c, EX_USAGE, "%s: --%s is missing; usage: %s", c->verb->name, item.name, c->verb->usage), false;

@@ -183,10 +183,14 @@ static int verify(struct ctl *c, struct week *w, int64_t t0_s, struct tick *tick
 
 int verb_verify(struct ctl *c)
 {
-	const char *text = ctl_word(c, 0);
+	const char *text = ctl_word(c, 0), *bet = ctl_option(c, "bet");
 	struct store *db;
 	char *end;
 	int code;
+	if (!text == !bet)
+		return ctl_fail(c, EX_USAGE, "verify: either T0 or --bet ID");
+	if (bet)
+		return ctl_verify_rate(c, bet);
 	long long t0_s = strtoll(text, &end, 10);
 	if (*end || end == text || t0_s <= 0 || t0_s % c->settings.column_s)
 		return ctl_fail(c, EX_USAGE, "%s is no start of a column: a multiple of %lld, in seconds", text,

@@ -1,7 +1,7 @@
 /* ctl.h - the operator's command: what every verb shares. A verb's usage line is also what its arguments are read by, so that help
  * and behaviour cannot part: `--name ARG` is needed, `[--name ARG]` is not, `[--name]` takes no value, a bare WORD is a
- * positional argument. A positional one too many fills the first needed option that is missing, so `user show 0x..` is
- * `user show --wallet 0x..`.
+ * positional argument, `[WORD]` one that may be left out. A positional one too many fills the first needed option that is missing,
+ * so `user show 0x..` is `user show --wallet 0x..`.
  * Exit codes: sysexits.h, and 1 where a check found drift. Every change goes to the audit log before it is tried, with who and
  * why; when it then changes nothing, a second row says so. */
 #ifndef TAP_CTL_H
@@ -85,6 +85,7 @@ int verb_user_limits(struct ctl *c);
 int verb_user_exclude(struct ctl *c);
 int verb_bet_show(struct ctl *c);
 int verb_verify(struct ctl *c);
+int ctl_verify_rate(struct ctl *c, const char *bet_id); /* verify --bet */
 int verb_integrity(struct ctl *c);
 int verb_breaker_open(struct ctl *c);
 int verb_breaker_close(struct ctl *c);

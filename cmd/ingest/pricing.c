@@ -83,6 +83,11 @@ void pricing_grid(struct pricing *p, int64_t now_ms, int64_t p_cents, struct buf
 	msg_grid(event, &p->grid);
 }
 
+void pricing_made(const struct pricing *p, struct buf *bytes)
+{
+	quote_log_encode(bytes, &p->made, 1);
+}
+
 int pricing_log(struct pricing *p, struct bus *bus, bool *ret_added)
 {
 	return err_trace(quotes_add(&p->run, bus, &p->made, ret_added));

@@ -22,6 +22,8 @@ void pricing_tick(struct pricing *p, const struct tick *t);
 void pricing_room(struct pricing *p, const char *text, size_t n);
 /* The grid event of the moment. */
 void pricing_grid(struct pricing *p, int64_t now_ms, int64_t p_cents, struct buf *event);
+/* What the newest grid was made from: a record of quote_log. */
+void pricing_made(const struct pricing *p, struct buf *bytes);
 /* Puts what the newest grid was made from into the log: perhaps one command in the bus' pipeline, then *ret_added. */
 MUST_CHECK int pricing_log(struct pricing *p, struct bus *bus, bool *ret_added);
 /* The same for what still waits, at the end. */

@@ -11,6 +11,7 @@
 #include "log.h"
 #include "msg.h"
 #include "pricing.h"
+#include "quote_log.h"
 #include "venue.h"
 
 enum {
@@ -60,7 +61,7 @@ int publish_open(struct publish **ret, const struct settings *s, const struct bu
 	return 0;
 }
 
-/* What the last second's grids were made from. */
+/* What the last seconds' grids were made from. */
 static void log_rest(struct publish *p)
 {
 	bool added;
@@ -260,10 +261,14 @@ static void read_room(struct publish *p, const struct bus_reply *stored)
 	pricing_room(p->pricing, bus_kind(stored) == BUS_TEXT ? text : NULL, n);
 }
 
-/* The grid, the question for the next one, and perhaps a record of the log, in one trip. */
+/* What the grid is made from, the grid, the question for the next one, and perhaps a record of the log, in one trip. */
 static int send_grid(struct publish *p, const struct buf *text, bool *ret_logs)
 {
-	int r = msg_publish(p->bus, CHANNEL_GRID, text);
+	_cleanup_(buf_free) struct buf made = BUF_INIT(QUOTE_LOG_MAX);
+	pricing_made(p->pricing, &made);
+	int r = msg_publish(p->bus, CHANNEL_MADE, &made);
+	if (r == 0)
+		r = msg_publish(p->bus, CHANNEL_GRID, text);
 	if (r == 0)
 		r = bus_addf(p->bus, "GET %s", KEY_ROOM);
 	if (r == 0)
@@ -286,10 +291,10 @@ void publish_grid(struct publish *p, int64_t now_ms)
 	redis_answered(p, r, "grid");
 	if (r < 0)
 		return;
-	read_room(p, bus_reply(p->bus, 1));
+	read_room(p, bus_reply(p->bus, 2));
 	(void) pthread_mutex_lock(&p->lock);
 	p->view.grids++;
-	p->view.unlogged += logs && bus_kind(bus_reply(p->bus, 2)) == BUS_ERROR;
+	p->view.unlogged += logs && bus_kind(bus_reply(p->bus, 3)) == BUS_ERROR;
 	(void) pthread_mutex_unlock(&p->lock);
 }
 

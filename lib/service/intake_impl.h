@@ -121,6 +121,7 @@ struct intake {
 	int64_t recall_until_ms;  /* monotonic; set before the threads start */
 	int64_t housekeeping_ms, meta_ms, over_ms, room_ms;
 	struct batch batch;
+	int64_t kept_quote_id;    /* the newest that is in the book with what it was made from */
 	struct store_stats store; /* a copy for intake_stats, under lock */
 	int64_t wal_bytes;
 	struct money open_exposure;

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
+#include "book_quotes.h"
 #include "clk.h"
 #include "err.h"
 #include "intake_impl.h"
@@ -128,6 +129,25 @@ static int admit_all(struct intake *in, struct store *db, struct tap_list *l)
 	return 0;
 }
 
+static bool confirms_any(const struct tap_list *l)
+{
+	for (const struct intake_tap *t = l->head; t; t = t->next)
+		if (t->result == INTAKE_CONFIRMED)
+			return true;
+	return false;
+}
+
+/* What the batch's bets were priced from goes into the book with them, once for each quote. 0; 1: nothing to keep; <0. */
+static int keep_quote(struct intake *in, struct store *db, const struct tap_list *l)
+{
+	const struct quote_grid *g = &in->batch.grid;
+	_cleanup_(buf_free) struct buf made = BUF_INIT(QUOTE_LOG_MAX);
+	if (g->quote_id == in->kept_quote_id || !in->market.made || !confirms_any(l) ||
+			!in->market.made(in->market.u, g->quote_id, &made) || made.failed)
+		return 1;
+	return book_put_quote(db, g->quote_id, g->t_ms, made.p, made.n);
+}
+
 static void note_commit(struct intake *in)
 {
 	atomic_store(&in->last_commit_ms, clk_mono_ms());
@@ -150,16 +170,21 @@ static void run_batch(struct intake *in, struct tap_list *l)
 		answer_all_undone(in, l, false);
 		return;
 	}
-	r = week_commit(in->week);
+	int kept = keep_quote(in, db, l);
+	if (kept < 0)
+		week_rollback(in->week);
+	r = kept < 0 ? kept : week_commit(in->week);
 	if (r != 0) {
 		own_forget(in->own);
 		for (struct intake_tap *t = l->head; t; t = t->next)
 			intake_unadmit(in, t);
 		failed(in, r);
-		answer_all_undone(in, l, r < 0 && r != -ENOSPC);
+		answer_all_undone(in, l, kept >= 0 && r < 0 && r != -ENOSPC);
 		return;
 	}
 	note_commit(in);
+	if (kept == 0)
+		in->kept_quote_id = in->batch.grid.quote_id;
 	(void) pthread_mutex_lock(&in->lock);
 	in->batches++;
 	if (l->n > in->batch_max_seen)
@@ -168,30 +193,37 @@ static void run_batch(struct intake *in, struct tap_list *l)
 	answer_all(in, l);
 }
 
-static void run_job(struct intake *in, struct intake_job *j)
+/* 0: all are on disk. Else none did anything. */
+static int do_jobs(struct intake *in, struct intake_job *jobs)
 {
-	if (atomic_load(&in->disk_tight)) {
-		j->done(j, err_say(-ENOSPC, "the disk is nearly full"));
-		return;
-	}
 	struct store *db;
+	if (atomic_load(&in->disk_tight))
+		return err_say(-ENOSPC, "the disk is nearly full");
 	int r = week_begin(in->week, &db);
-	if (r == 0) {
-		r = j->fn(j, db, clk_now_ms());
-		if (r != 0) {
+	for (struct intake_job *j = jobs; j && r == 0; j = j->next) {
+		j->result = j->fn(j, db, clk_now_ms());
+		if (j->result < 0) {
+			r = j->result;
 			week_rollback(in->week);
-			if (r < 0)
-				failed(in, r);
-			j->done(j, r);
-			return;
 		}
-		r = week_commit(in->week);
 	}
+	if (r == 0)
+		r = week_commit(in->week);
 	if (r == 0)
 		note_commit(in);
 	else
 		failed(in, r);
-	j->done(j, r <= 0 ? r : -ENOSPC);
+	return r <= 0 ? r : -ENOSPC;
+}
+
+/* A turn's jobs in one transaction: a wave of sign-ins, as when Redis was emptied, costs one fsync and not one for each. */
+static void run_jobs(struct intake *in, struct intake_job *jobs)
+{
+	int r = jobs ? do_jobs(in, jobs) : 0;
+	for (struct intake_job *j = jobs, *next; j; j = next) {
+		next = j->next;
+		j->done(j, r == 0 ? j->result : r);
+	}
 }
 
 /* Columns that the book has decided weigh nothing any more. over: the book is looked at anyway, so that a new week's is found
@@ -333,10 +365,7 @@ void *intake_writer_run(void *u)
 			intake_pass_door(in, &l);
 		if (l.head)
 			run_batch(in, &l);
-		for (struct intake_job *j = jobs, *next; j; j = next) {
-			next = j->next;
-			run_job(in, j);
-		}
+		run_jobs(in, jobs);
 		keep_house(in, clk_mono_ms());
 	}
 }

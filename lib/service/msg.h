@@ -23,12 +23,13 @@
 /* channels */
 #define CHANNEL_PRICE    "prices:btc:usd"
 #define CHANNEL_GRID     "grid:btc:usd"
+#define CHANNEL_MADE     "quotes:btc:usd"   /* before each grid: a record of quote_log, what it is made from; for the api */
 #define CHANNEL_STATUS   "system:status"
 #define CHANNEL_OVERRIDE "circuit:override"
 /* keys */
 #define KEY_PRICE        "price:btc:usd"    /* newest price in cents, 1 h */
 #define KEY_HISTORY      "prices:btc:usd:ts" /* stream, id <t_ms>-0, field p: 7 days */
-#define KEY_QUOTES       "quotes:btc:usd:ts" /* stream, what the grids of a second were made from (quotes.h): 7 days */
+#define KEY_QUOTES       "quotes:btc:usd:ts" /* stream, what the grids of three seconds were made from (quotes.h): 7 days */
 #define KEY_STATUS       "status:btc:usd"   /* newest system:status event, 1 h: for who starts later */
 #define KEY_ROOM     "room:btc:usd"     /* a grid event whose rates are quote_room of what the house may still take; 3 s */
 #define KEY_OVERRIDE     "override:btc:usd" /* open|close, expires */

@@ -1,6 +1,6 @@
 /* quotes.h - what the grids of the last 7 days were made from, in Redis. Service floor, on bus, msg and quote_log.
- * A stream keeps one entry a second (id <t of its first quote>-0, field q: a record of quote_log), beside the ticks and as long as
- * they; a quote that Redis did not take at its moment is missing, never made up. Thread: the bus' owner. */
+ * A stream keeps one entry each three seconds (id <t of its first quote>-0, field q: a record of quote_log), beside the ticks and as
+ * long as they; a quote that Redis did not take at its moment is missing, never made up. Thread: the bus' owner. */
 #ifndef TAP_QUOTES_H
 #define TAP_QUOTES_H
 
@@ -11,7 +11,7 @@
 #include "bus.h"
 #include "quote_log.h"
 
-enum { QUOTES_SPAN_MS = 1000, QUOTES_READ_MS = 600000 };
+enum { QUOTES_SPAN_MS = 3000, QUOTES_READ_MS = 600000 };
 
 /* Quotes that wait until they are an entry. */
 struct quotes_run {
@@ -19,7 +19,7 @@ struct quotes_run {
 	size_t n;
 };
 
-/* Adds the quote; when the run before it is to be written first (full, a second old, other rules), that goes into the bus' pipeline
+/* Adds the quote; when the run before it is to be written first (full, three seconds old, other rules), that goes into the bus' pipeline
  * as one command and *ret_added says so: the caller flushes. Negative errno: the run is lost. */
 MUST_CHECK int quotes_add(struct quotes_run *run, struct bus *bus, const struct quote_made *made, bool *ret_added);
 /* Puts what waits into the pipeline; *ret_added as above. */

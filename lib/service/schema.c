@@ -218,6 +218,14 @@ static const char week_7_up[] =
 
 static const char week_7_down[] = "DROP TABLE anchors; DROP TABLE seals;";
 
+/* quotes    what the rates of this file's bets were made from: a row for each quote that priced one, made as quote_log writes it
+ * Going down forgets them: the older release's bets have none either. */
+static const char week_8_up[] =
+	"CREATE TABLE quotes(id INTEGER PRIMARY KEY, t INTEGER NOT NULL, made BLOB NOT NULL) STRICT;"
+	"CREATE TRIGGER quotes_no_update BEFORE UPDATE ON quotes BEGIN SELECT RAISE(ABORT, 'a quote is for ever'); END;"
+	"CREATE TRIGGER quotes_no_delete BEFORE DELETE ON quotes BEGIN SELECT RAISE(ABORT, 'a quote is for ever'); END;";
+static const char week_8_down[] = "DROP TABLE quotes;";
+
 /* weeks     every week's file in the order of their opening; the greatest id is the current one
  * audit     what operators changed: each row's hash covers the one before */
 static const char meta_1_up[] =
@@ -236,6 +244,7 @@ static const char meta_1_down[] = "DROP TABLE audit; DROP TABLE weeks;";
 const struct store_schema schema_week = { 0x54415057 /* TAPW */,
 	(const struct store_migration[]){ { 1, week_1_up, week_1_down }, { 2, week_2_up, week_2_down },
 		{ 3, week_3_up, week_3_down }, { 4, week_4_up, week_4_down }, { 5, week_5_up, week_5_down },
-		{ 6, week_6_up, week_6_down }, { 7, week_7_up, week_7_down }, { 0, NULL, NULL } } };
+		{ 6, week_6_up, week_6_down }, { 7, week_7_up, week_7_down }, { 8, week_8_up, week_8_down },
+		{ 0, NULL, NULL } } };
 const struct store_schema schema_meta = { 0x5441504d /* TAPM */,
 	(const struct store_migration[]){ { 1, meta_1_up, meta_1_down }, { 0, NULL, NULL } } };

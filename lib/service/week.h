@@ -13,6 +13,7 @@
 
 #include "attr.h"
 #include "book.h"
+#include "book_quotes.h"
 #include "clk.h"
 #include "ledger.h"
 #include "store.h"
@@ -85,6 +86,9 @@ MUST_CHECK int week_bet_by_id(struct week *w, const struct ulid *id, int64_t row
 /* The column in the week that decided it; a copy that a later week carries on only when that file is not here.
  * *ret_db: the store that holds it, in a transaction, for book_evidence; valid until week_rollback. BOOK_E_ABSENT. */
 MUST_CHECK int week_column(struct week *w, int64_t t0_s, struct column *ret, struct store **ret_db);
+
+/* The quotes of bets that were placed in [from_ms, to_ms] or so, of all weeks that are here, oldest first within a week; as book_quotes. */
+MUST_CHECK int week_quotes(struct week *w, int64_t from_ms, int64_t to_ms, book_quote_cb *cb, void *u);
 
 /* Operators' changes, with who and why, in meta.db's chained log; the book is told where the log ends. Outside a transaction of the
  * week. 0, STORE_E_FULL, <0. */

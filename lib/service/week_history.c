@@ -395,3 +395,22 @@ int week_column(struct week *w, int64_t t0_s, struct column *ret, struct store *
 	*ret_db = older_db;
 	return 0;
 }
+
+int week_quotes(struct week *w, int64_t from_ms, int64_t to_ms, book_quote_cb *cb, void *u)
+{
+	struct weeks ws = { .n = 0 };
+	int r = week_list(w, take_week, &ws);
+	for (size_t at = 0; r == 0 && at < ws.n; at++) {
+		const struct week_info *info = &ws.all[at];
+		struct store *db;
+		if (!info->local || info->opened_ms > to_ms + CLOCK_SLACK_MS)
+			continue;
+		if (info->closed_ms != 0 && info->closed_ms < from_ms - CLOCK_SLACK_MS)
+			break;
+		r = store_of(w, info, &db);
+		if (r == 0)
+			r = book_quotes(db, from_ms, to_ms, cb, u);
+	}
+	week_leave_past(w);
+	return err_trace(r);
+}

@@ -16,11 +16,14 @@
 #include "../support/folder.h"
 #include "bet.h"
 #include "book.h"
+#include "book_quotes.h"
 #include "clk.h"
 #include "json.h"
+#include "layer.h"
 #include "ledger.h"
 #include "msg.h"
 #include "path.h"
+#include "quotes.h"
 #include "../support/redis_server.h"
 #include "settle.h"
 #include "week.h"
@@ -194,7 +197,7 @@ static void what_is_wrong_on_the_line_is_64(void **state)
 		"deposit --wallet 0x5aaeb6053F3E94C9b9A09f33669435E7Ef1BeAed --amount 1 --ref a",
 		"deposit --wallet " WALLET " --amount 1 --ref 1234567890123456789012345678901234567890123456789012345678901234",
 		"ledger --wallet " WALLET " --from 5 --to 4", "ledger --wallet " WALLET " --ref-type bet",
-		"ledger --wallet " WALLET " --limit 0", "bet show", "bet show 5", "verify", "verify 7", "verify x", "verify -5",
+		"ledger --wallet " WALLET " --limit 0", "bet show", "bet show 5", "verify", "verify 1771234565 --bet 01KJ3D3R2HG00000000000000A", "verify --bet 5", "verify 7", "verify x", "verify -5",
 		"breaker", "breaker open --minutes 0",
 	};
 	struct world *w = *state;
@@ -365,6 +368,119 @@ static void a_column_is_verified_from_evidence_and_history(void **state)
 	redis_server_stop(&redis);
 }
 
+/* A quote that lives at placed_ms, and the first cell of it that is open, with its rate. */
+static struct quote_made a_quote(int64_t placed_ms, struct cell *cell, struct rate *rate)
+{
+	static struct quote_grid g;
+	struct quote_layer layer;
+	struct quote_made m = { .rules = { .grid = { .column_s = W, .row_cents = H, .columns = 12, .rows = 24 }, .margin_bp = 500,
+			.max_rate_e4 = 200000, .min_p_ppm = 40000, .tick_ms = 100 },
+		.quote_id = placed_ms - 150, .t_ms = placed_ms - 150, .p_cents = 9743210,
+		.state = { .vol_ppm = { 410000, 450000, 470000, 500000 }, .uneven_ppm = 350000 } };
+	assert_int_equal(layer_open(&layer, ""), 0);
+	memcpy(m.layer, layer.id, sizeof m.layer);
+	quote_fill(&g, &m, &layer);
+	int j = 0;
+	while (g.rates[3][j] == 0)
+		j++;
+	*cell = (struct cell){ g.t0_s[3], g.low_cents + j * H, g.low_cents + (j + 1) * H };
+	rate->e4 = g.rates[3][j];
+	return m;
+}
+
+/* The bet's id; with the quote beside it in the book, when it is given. */
+static void put_bet(struct world *w, struct cell cell, struct rate rate, int64_t placed_ms, const struct quote_made *made,
+		char id[ULID_TEXT_SIZE])
+{
+	struct buf bytes = BUF_INIT(QUOTE_LOG_MAX);
+	struct bet b = { .cell = cell, .stake = money_of(1000000), .rate = rate, .rate_min = { RATE_LEAST }, .placed_ms = placed_ms,
+		.signed_s = placed_ms / 1000, .state = BET_CONFIRMED };
+	struct week *week;
+	struct store *db;
+	struct account a;
+	struct wallet wallet;
+	struct ulid ulid;
+	int64_t row;
+	assert_true(wallet_parse(&wallet, WALLET, 42));
+	assert_int_equal(week_open(&week, w->dir, STORE_WRITE, clk_now_ms()), 0);
+	assert_int_equal(week_begin(week, &db), 0);
+	assert_int_equal(ledger_account(db, &wallet, &a), 0);
+	b.user = a.user;
+	assert_int_equal(ledger_stake(db, &b, &a, &row), 0);
+	assert_int_equal(book_put_bet(db, &b, row), 0);
+	if (made) {
+		quote_log_encode(&bytes, made, 1);
+		assert_int_equal(book_put_quote(db, made->quote_id, made->t_ms, bytes.p, bytes.n), 0);
+		assert_int_equal(book_put_quote(db, made->quote_id, made->t_ms, "other", 5), 0); /* the first stays */
+	}
+	assert_int_equal(week_commit(week), 0);
+	week_close(week);
+	buf_free(&bytes);
+	const struct bet_key key = { b.placed_ms, cell.t0_s, cell.low_cents, b.user };
+	assert_true(bet_id(&ulid, &key));
+	ulid_format(id, &ulid);
+}
+
+static void assert_verdict(struct world *w, const char *id, int code, const char *verdict)
+{
+	char line[80];
+	(void) snprintf(line, sizeof line, "verify --bet %s --json", id);
+	assert_int_equal(ctl(w, line), code);
+	assert_true(text_is(w, verdict ? "verdict" : "error", verdict ? verdict :
+			"what the bet's rate was made from is not known: older than the log, or Redis is away"));
+}
+
+static void a_rate_is_made_again_from_its_quote(void **state)
+{
+	struct world *w = *state;
+	struct cell cell;
+	struct rate rate;
+	char id[ULID_TEXT_SIZE], other[ULID_TEXT_SIZE];
+	int64_t placed = clk_now_ms() - 5000;
+	struct quote_made made = a_quote(placed, &cell, &rate), later = made;
+	assert_int_equal(ctl(w, "deposit --wallet " WALLET " --amount 9000000 --ref a"), 0);
+	put_bet(w, cell, rate, placed, NULL, id);
+	assert_verdict(w, id, EX_NOINPUT, NULL);
+
+	/* Redis knows every quote of 7 days: one that is older, the bet's, and one that came after it */
+	struct redis_server redis;
+	struct bus *bus;
+	bool added;
+	assert_true(redis_server_start(&redis));
+	set_env(w, "TAP_REDIS", redis.address);
+	const struct bus_conf conf = { .address = redis.address, .user = "", .password = "", .timeout_ms = 1000 };
+	assert_int_equal(bus_open(&bus, &conf), 0);
+	assert_verdict(w, id, EX_NOINPUT, NULL);
+	static struct quotes_run run;
+	later.t_ms -= 200;
+	later.quote_id = later.t_ms;
+	later.state.vol_ppm[3] = 700000;
+	assert_int_equal(quotes_add(&run, bus, &later, &added), 0);
+	assert_int_equal(quotes_add(&run, bus, &made, &added), 0);
+	later.t_ms += 400;
+	later.quote_id = later.t_ms;
+	assert_int_equal(quotes_add(&run, bus, &later, &added), 0);
+	assert_false(added);
+	assert_int_equal(quotes_flush(&run, bus, &added), 0);
+	assert_true(added);
+	assert_int_equal(bus_flush(bus), 0);
+	assert_verdict(w, id, 0, "equal");
+	assert_int_equal(number(w, "rate"), rate.e4);
+	assert_int_equal(number(w, "recomputed"), rate.e4);
+	assert_non_null(strstr(w->out, "\"source\":\"redis\""));
+
+	/* the book knows what its own bets were made from, also when Redis is gone for good */
+	bus_close(bus);
+	redis_server_stop(&redis);
+	cell.low_cents += H;
+	cell.high_cents += H;
+	put_bet(w, cell, (struct rate){ rate.e4 + 500 }, placed, &made, other);
+	assert_verdict(w, id, 0, "equal");
+	assert_non_null(strstr(w->out, "\"source\":\"book\""));
+	assert_verdict(w, other, 1, "differs");
+	assert_int_equal(ctl(w, "verify --bet 01KJ3D3R2HG00000000000000A"), EX_NOINPUT);
+}
+
 static void a_bet_is_shown_with_its_column(void **state)
 {
 	struct world *w = *state;
@@ -497,6 +613,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(other_failures_have_their_codes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_suspension_is_logged_with_who_and_why, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_column_is_verified_from_evidence_and_history, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_rate_is_made_again_from_its_quote, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_bet_is_shown_with_its_column, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_withdrawal_is_decided_once, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(drift_is_1, set_up, tear_down),
