@@ -43,7 +43,8 @@ static int parse_options(struct options *o, int argc, char **argv)
 {
 	static const struct option names[] = {
 		{ "ws", required_argument, NULL, 'w' }, { "api", required_argument, NULL, 'a' },
-		{ "pid-file", required_argument, NULL, 'f' }, { "redis-pid-file", required_argument, NULL, 'd' }, { "connections", required_argument, NULL, 'c' },
+		{ "pid-file", required_argument, NULL, 'f' }, { "redis-pid-file", required_argument, NULL, 'd' },
+		{ "connections", required_argument, NULL, 'c' },
 		{ "seconds", required_argument, NULL, 's' }, { "stalled", required_argument, NULL, 't' },
 		{ "rubbish", required_argument, NULL, 'r' }, { "payments", required_argument, NULL, 'p' }, { 0 },
 	};
