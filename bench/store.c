@@ -1,5 +1,6 @@
 /* What a bet costs in the book: CPU, disk, commit times, at batches as the writer makes them, with settlement and checkpoints
- * going on. Prints one JSON object. TAP_BENCH_BETS, TAP_BENCH_BATCH, TAP_BENCH_USERS, TAP_BENCH_DIR change the run. */
+ * going on. Prints one JSON object. TAP_BENCH_BETS, TAP_BENCH_BATCH, TAP_BENCH_USERS, TAP_BENCH_DIR change the run.
+ * TAP_BENCH_FILL names a data folder instead, which is kept: its current week gets the bets, all of them decided, up to now. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -200,47 +201,73 @@ static int64_t file_bytes(struct bench *b)
 	return st.st_size;
 }
 
-int main(void)
+struct run {
+	int64_t size0, wrote0, cpu0, from_us; /* at its begin */
+	int64_t place_cpu, place_wrote;
+};
+
+static void settle_until(struct bench *b, int64_t now_ms)
 {
-	struct bench b = { .bets = env_int("TAP_BENCH_BETS", 200000), .batch = env_int("TAP_BENCH_BATCH", 100),
-		.users = env_int("TAP_BENCH_USERS", 1000), .now_ms = INT64_C(1771234565000), .seed = 88172645463325252u };
-	char dir[128];
-	(void) snprintf(dir, sizeof dir, "%s/tap-bench-XXXXXX", getenv("TAP_BENCH_DIR") ? getenv("TAP_BENCH_DIR") : "/var/tmp");
-	CHECK(mkdtemp(dir));
-	b.commit_us = calloc((size_t) (b.bets / b.batch + 1), sizeof *b.commit_us);
-	CHECK(b.commit_us);
-	must(week_open(&b.w, dir, STORE_WRITE, b.now_ms), "open");
-	CHECK(store_checkpointer(week_store(b.w)));
-	open_accounts(&b);
-	int64_t size0 = file_bytes(&b), wrote0 = written_bytes(), cpu0 = cpu_us(), from = clk_mono_us();
-	b.settled_s = b.now_ms / 1000 / COLUMN_S * COLUMN_S - COLUMN_S;
-	int64_t place_cpu = 0, place_wrote = 0, each_ms = env_int("TAP_BENCH_BATCH_MS", 20);
-	while ((int64_t) b.commits < b.bets / b.batch) {
+	b->now_ms = now_ms;
+	for (; b->settled_s + 2 * COLUMN_S <= b->now_ms / 1000; b->settled_s += COLUMN_S)
+		settle_column(b, b->settled_s + COLUMN_S);
+}
+
+static void place_all(struct bench *b, struct run *run, int64_t each_ms)
+{
+	*run = (struct run){ .size0 = file_bytes(b), .wrote0 = written_bytes(), .cpu0 = cpu_us(), .from_us = clk_mono_us() };
+	b->settled_s = b->now_ms / 1000 / COLUMN_S * COLUMN_S - COLUMN_S;
+	while ((int64_t) b->commits < b->bets / b->batch) {
 		int64_t c0 = cpu_us(), w0 = written_bytes();
-		place_batch(&b);
-		place_cpu += cpu_us() - c0;
-		place_wrote += written_bytes() - w0;
-		b.now_ms += each_ms;
-		for (; b.settled_s + 2 * COLUMN_S <= b.now_ms / 1000; b.settled_s += COLUMN_S)
-			settle_column(&b, b.settled_s + COLUMN_S);
+		place_batch(b);
+		run->place_cpu += cpu_us() - c0;
+		run->place_wrote += written_bytes() - w0;
+		settle_until(b, b->now_ms + each_ms);
 	}
-	int64_t took = clk_mono_us() - from, cpu = cpu_us() - cpu0, wrote = written_bytes() - wrote0;
-	int64_t size = file_bytes(&b) - size0;
+}
+
+static void report(struct bench *b, const struct run *run)
+{
+	int64_t took = clk_mono_us() - run->from_us, cpu = cpu_us() - run->cpu0, wrote = written_bytes() - run->wrote0;
+	int64_t size = file_bytes(b) - run->size0;
 	struct store_stats stats;
-	store_stats(week_store(b.w), &stats);
-	qsort(b.commit_us, b.commits, sizeof *b.commit_us, by_value);
-	double n = (double) b.placed;
+	store_stats(week_store(b->w), &stats);
+	qsort(b->commit_us, b->commits, sizeof *b->commit_us, by_value);
+	double n = (double) b->placed;
 	(void) printf("{\"bench\":\"store\",\"bets\":%" PRId64 ",\"batch\":%" PRId64 ",\"users\":%" PRId64 ",\"decided\":%" PRId64
 			",\"payouts\":%" PRId64 ",\"bets_per_s\":%.0f,\"place_cpu_us_per_bet\":%.1f,\"cpu_us_per_bet\":%.1f,"
 			"\"place_written_bytes_per_bet\":%.0f,\"written_bytes_per_bet\":%.0f,\"file_bytes_per_bet\":%.1f,"
 			"\"commit_us\":{\"p50\":%" PRId64 ",\"p99\":%" PRId64 ",\"max\":%" PRId64 "},\"checkpoints\":%" PRIu64
 			",\"checkpoint_max_us\":%" PRId64 "}\n",
-			b.placed, b.batch, b.users, b.decided, b.payouts, n * 1e6 / (double) took, (double) place_cpu / n, (double) cpu / n,
-			(double) place_wrote / n, (double) wrote / n, (double) size / n, b.commit_us[b.commits / 2],
-			b.commit_us[b.commits * 99 / 100], b.commit_us[b.commits - 1], stats.checkpoints, stats.checkpoint_max_us);
+			b->placed, b->batch, b->users, b->decided, b->payouts, n * 1e6 / (double) took, (double) run->place_cpu / n,
+			(double) cpu / n, (double) run->place_wrote / n, (double) wrote / n, (double) size / n,
+			b->commit_us[b->commits / 2], b->commit_us[b->commits * 99 / 100], b->commit_us[b->commits - 1],
+			stats.checkpoints, stats.checkpoint_max_us);
+}
+
+int main(void)
+{
+	struct bench b = { .bets = env_int("TAP_BENCH_BETS", 200000), .batch = env_int("TAP_BENCH_BATCH", 100),
+		.users = env_int("TAP_BENCH_USERS", 1000), .now_ms = INT64_C(1771234565000), .seed = 88172645463325252u };
+	const char *kept = getenv("TAP_BENCH_FILL"), *base = getenv("TAP_BENCH_DIR");
+	int64_t each_ms = env_int("TAP_BENCH_BATCH_MS", 20), last_ms = (COLUMNS_AHEAD + 3) * COLUMN_S * 1000;
+	struct run run;
+	char dir[128], cmd[160];
+	(void) snprintf(dir, sizeof dir, "%s/tap-bench-XXXXXX", base ? base : "/var/tmp");
+	CHECK(kept || mkdtemp(dir));
+	if (kept)
+		b.now_ms = clk_now_ms() - b.bets / b.batch * each_ms - last_ms;
+	b.commit_us = calloc((size_t) (b.bets / b.batch + 1), sizeof *b.commit_us);
+	CHECK(b.commit_us);
+	must(week_open(&b.w, kept ? kept : dir, STORE_WRITE, b.now_ms), "open");
+	CHECK(store_checkpointer(week_store(b.w)));
+	open_accounts(&b);
+	place_all(&b, &run, each_ms);
+	if (kept)
+		settle_until(&b, b.now_ms + last_ms);
+	report(&b, &run);
 	(void) week_close(b.w);
 	free(b.commit_us);
-	char cmd[160];
 	(void) snprintf(cmd, sizeof cmd, "rm -rf '%s'", dir);
-	return system(cmd) == 0 ? 0 : 1;
+	return kept || system(cmd) == 0 ? 0 : 1;
 }

@@ -96,11 +96,11 @@ static int request(struct intake_job *j, struct store *db, int64_t now_ms)
 	int r = ledger_account(db, &q->withdraw.wallet, &a);
 	if (r != 0)
 		return r < 0 ? r : q->nonce_spent ? WITHDRAW_E_NONCE : WITHDRAW_E_FUNDS;
-	r = withdraw_request(db, a.user, &q->withdraw, now_ms, &q->made, &q->after);
-	/* Spent, and no replay: what was just written goes back with the transaction. */
-	if (q->nonce_spent && r >= 0 && r != WITHDRAW_E_REPLAYED)
-		return WITHDRAW_E_NONCE;
-	return r;
+	if (!q->nonce_spent)
+		return withdraw_request(db, a.user, &q->withdraw, now_ms, &q->made, &q->after);
+	q->after = a;
+	r = withdraw_replay(db, a.user, &q->withdraw, &q->made, &q->after);
+	return r == 0 ? WITHDRAW_E_NONCE : r; /* spent, and by no request like this one */
 }
 
 static void answer(const struct request *q, bool again)
@@ -221,17 +221,24 @@ static void withdrawals(struct worker *w, struct httpd_req *req, void *arg)
 	struct buf body = BUF_INIT(ANSWER_MAX);
 	struct json_out out;
 	struct list list = { .w = &out };
+	enum withdraw_state state;
 	bool more;
 	(void) arg;
 
 	if (!api_player(w, req, &db, &a))
 		return;
-	if (!query_list(req, &page)) {
+	const char *status = httpd_query(req, "status");
+	bool asked = query_list(req, &page);
+	if (asked && status && !withdraw_state_parse(&state, status)) {
+		api_malformed(req, "status is requested, approved or rejected.");
+		asked = false;
+	}
+	if (!asked) {
 		worker_done(w);
 		return;
 	}
 	struct withdraw_query q = { .user = a.user, .from_ms = page.from_ms, .to_ms = page.to_ms, .limit = page.limit,
-		.before_row = page.before_row };
+		.before_row = page.before_row, .state = status ? (int) state : 0 };
 	jw_begin(&out, &body);
 	jw_object(&out, NULL);
 	jw_array(&out, "withdrawals");

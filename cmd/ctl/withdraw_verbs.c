@@ -43,15 +43,6 @@ static bool show_row(void *u, const struct withdrawal *w)
 	return true;
 }
 
-static bool parse_state(const char *name, int *ret)
-{
-	*ret = 0;
-	for (int s = WITHDRAW_REQUESTED; name && s < WITHDRAW_STATES; s++)
-		if (strcmp(name, withdraw_state_name((enum withdraw_state) s)) == 0)
-			*ret = s;
-	return !name || *ret;
-}
-
 static int list(struct ctl *c, struct store *db, struct withdraw_query *q, int64_t limit)
 {
 	struct listing l = { .c = c, .db = db, .left = limit };
@@ -74,13 +65,16 @@ static int list(struct ctl *c, struct store *db, struct withdraw_query *q, int64
 int verb_withdrawals_list(struct ctl *c)
 {
 	struct withdraw_query q = { .to_ms = INT64_MAX };
+	enum withdraw_state state;
 	struct store *db;
 	int64_t limit;
 	int code;
 	if (!ctl_number(c, "limit", 1, ROWS_MAX, 50, &limit))
 		return EX_USAGE;
-	if (!parse_state(ctl_option(c, "status"), &q.state))
-		return ctl_fail(c, EX_USAGE, "--status %s: must be requested, approved or rejected", ctl_option(c, "status"));
+	const char *status = ctl_option(c, "status");
+	if (status && !withdraw_state_parse(&state, status))
+		return ctl_fail(c, EX_USAGE, "--status %s: must be requested, approved or rejected", status);
+	q.state = status ? (int) state : 0;
 	_cleanup_(week_closep) struct week *w = ctl_book(c, STORE_READ, &code);
 	if (!w)
 		return code;

@@ -94,11 +94,13 @@ MUST_CHECK int intake_submit(struct intake *in, struct intake_tap *t);
 bool intake_busy(const struct intake *in);
 
 /* Other writes of the same process go through the same writer, so that the book has one (logins, withdrawals). fn runs inside
- * its own transaction of the book: 0 commits; a positive result rolls back and is given to done; <0 is fatal. */
+ * a transaction of the book, which it shares with the jobs that waited beside it: 0; a positive result is an answer that has changed
+ * nothing; <0 is fatal, and nothing of any of them is done. */
 struct intake_job {
 	int (*fn)(struct intake_job *j, struct store *db, int64_t now_ms);
 	void (*done)(struct intake_job *j, int result); /* after COMMIT, on the writer's thread; <0: unavailable */
 	struct intake_job *next;
+	int result; /* intake's own */
 };
 MUST_CHECK int intake_submit_job(struct intake *in, struct intake_job *j);
 /* Speaks of a change after its commit: the event (taken over; may be empty for the cache alone) to the wallet. Never blocks; a

@@ -193,30 +193,37 @@ static void run_batch(struct intake *in, struct tap_list *l)
 	answer_all(in, l);
 }
 
-static void run_job(struct intake *in, struct intake_job *j)
+/* 0: all are on disk. Else none did anything. */
+static int do_jobs(struct intake *in, struct intake_job *jobs)
 {
-	if (atomic_load(&in->disk_tight)) {
-		j->done(j, err_say(-ENOSPC, "the disk is nearly full"));
-		return;
-	}
 	struct store *db;
+	if (atomic_load(&in->disk_tight))
+		return err_say(-ENOSPC, "the disk is nearly full");
 	int r = week_begin(in->week, &db);
-	if (r == 0) {
-		r = j->fn(j, db, clk_now_ms());
-		if (r != 0) {
+	for (struct intake_job *j = jobs; j && r == 0; j = j->next) {
+		j->result = j->fn(j, db, clk_now_ms());
+		if (j->result < 0) {
+			r = j->result;
 			week_rollback(in->week);
-			if (r < 0)
-				failed(in, r);
-			j->done(j, r);
-			return;
 		}
-		r = week_commit(in->week);
 	}
+	if (r == 0)
+		r = week_commit(in->week);
 	if (r == 0)
 		note_commit(in);
 	else
 		failed(in, r);
-	j->done(j, r <= 0 ? r : -ENOSPC);
+	return r <= 0 ? r : -ENOSPC;
+}
+
+/* A turn's jobs in one transaction: a wave of sign-ins, as when Redis was emptied, costs one fsync and not one for each. */
+static void run_jobs(struct intake *in, struct intake_job *jobs)
+{
+	int r = jobs ? do_jobs(in, jobs) : 0;
+	for (struct intake_job *j = jobs, *next; j; j = next) {
+		next = j->next;
+		j->done(j, r == 0 ? j->result : r);
+	}
 }
 
 /* Columns that the book has decided weigh nothing any more. over: the book is looked at anyway, so that a new week's is found
@@ -358,10 +365,7 @@ void *intake_writer_run(void *u)
 			intake_pass_door(in, &l);
 		if (l.head)
 			run_batch(in, &l);
-		for (struct intake_job *j = jobs, *next; j; j = next) {
-			next = j->next;
-			run_job(in, j);
-		}
+		run_jobs(in, jobs);
 		keep_house(in, clk_mono_ms());
 	}
 }

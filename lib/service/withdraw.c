@@ -21,6 +21,17 @@ const char *withdraw_state_name(enum withdraw_state s)
 	return names[s];
 }
 
+bool withdraw_state_parse(enum withdraw_state *ret, const char *name)
+{
+	for (enum withdraw_state s = WITHDRAW_REQUESTED; s < WITHDRAW_STATES; s++) {
+		if (strcmp(names[s], name) == 0) {
+			*ret = s;
+			return true;
+		}
+	}
+	return false;
+}
+
 static int read_row(struct stmt *st, struct withdrawal *ret)
 {
 	size_t ref_n, dest_n;
@@ -52,8 +63,7 @@ static int first_balance(struct store *db, const struct withdrawal *w, struct ac
 	return err_trace(ledger_list(db, &q, take_balance, after, &more));
 }
 
-/* 0: the nonce is free. */
-static int find_nonce(struct store *db, int64_t user, const struct withdraw *w, struct withdrawal *ret, struct account *after)
+int withdraw_replay(struct store *db, int64_t user, const struct withdraw *w, struct withdrawal *ret, struct account *after)
 {
 	struct stmt *st = store_stmt(db, "SELECT " COLUMNS " FROM withdrawals WHERE user = ?1 AND nonce = ?2");
 	stmt_int(st, 1, user);
@@ -99,7 +109,7 @@ int withdraw_request(struct store *db, int64_t user, const struct withdraw *w, i
 	int r = ledger_account_by_id(db, user, after);
 	if (r != 0)
 		return r < 0 ? err_trace(r) : WITHDRAW_E_ABSENT;
-	r = find_nonce(db, user, w, ret, after);
+	r = withdraw_replay(db, user, w, ret, after);
 	if (r != 0)
 		return r;
 	struct withdrawal made = { .id = ulid_new(now_ms), .user = user, .amount = w->amount, .to = w->to,

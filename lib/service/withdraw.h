@@ -26,6 +26,7 @@ enum {
 
 enum withdraw_state { WITHDRAW_REQUESTED = 1, WITHDRAW_APPROVED = 2, WITHDRAW_REJECTED = 3, WITHDRAW_STATES }; /* stored */
 const char *withdraw_state_name(enum withdraw_state s); /* "requested", "approved", "rejected" */
+MUST_CHECK bool withdraw_state_parse(enum withdraw_state *ret, const char *name);
 
 struct withdrawal {
 	int64_t row; /* rising; the cursor */
@@ -40,6 +41,10 @@ struct withdrawal {
 
 /* Debits at once. *after: the account as the first answer shows it; its balance alone counts for a replay. */
 MUST_CHECK int withdraw_request(struct store *db, int64_t user, const struct withdraw *w, int64_t now_ms, struct withdrawal *ret,
+		struct account *after);
+/* Looks alone: 0 when no request of the account has this nonce, WITHDRAW_E_NONCE, WITHDRAW_E_REPLAYED with *ret and the balance of
+ * its first answer in *after. */
+MUST_CHECK int withdraw_replay(struct store *db, int64_t user, const struct withdraw *w, struct withdrawal *ret,
 		struct account *after);
 /* The operator's word. Deciding again the same way is 0 and changes nothing; *changed tells. */
 MUST_CHECK int withdraw_decide(struct store *db, const struct ulid *id, bool approve, int64_t now_ms, struct withdrawal *ret,

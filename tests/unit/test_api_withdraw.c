@@ -95,6 +95,21 @@ static void a_withdrawal_is_debited_at_once_and_once(void **state)
 	assert_string_equal(world_member(a, "next_cursor"), "null");
 }
 
+static void a_nonce_that_a_bet_spent_debits_nothing(void **state)
+{
+	(void) state;
+	struct player p = player_new();
+	(void) player_login(&p, false);
+	world_market(WORLD_RATE);
+	struct wish w = wish_of(&p, world_cell(3, 3), 1);
+	struct withdraw q = request_of(&p, 1000000);
+	memcpy(q.nonce, w.tap.nonce, sizeof q.nonce);
+	assert_int_equal(wish_send(&w)->status, 202);
+	world_refused(send_by(&q, p.secret), 401, "replay_detected");
+	assert_string_equal(world_member(world_call("GET", "/api/v1/me", p.token, NULL), "balance"), "999000000");
+	assert_string_equal(world_member(world_call("GET", "/api/v1/withdrawals", p.token, NULL), "withdrawals"), "[0]");
+}
+
 static void what_is_wrong_is_refused(void **state)
 {
 	(void) state;
@@ -118,6 +133,10 @@ static void what_is_wrong_is_refused(void **state)
 	world_refused(send_by(&q, poor.secret), 409, "insufficient_funds");
 	world_refused(world_call("GET", "/api/v1/withdrawals", NULL, NULL), 401, "unauthorized");
 	world_refused(world_call("GET", "/api/v1/withdrawals?limit=0", alice.token, NULL), 400, "malformed_request");
+	world_refused(world_call("GET", "/api/v1/withdrawals?status=paid", alice.token, NULL), 400, "malformed_request");
+	assert_string_equal(world_member(world_call("GET", "/api/v1/withdrawals?status=approved", alice.token, NULL), "withdrawals"), "[0]");
+	assert_string_not_equal(world_member(world_call("GET", "/api/v1/withdrawals?status=requested", alice.token, NULL), "withdrawals"),
+			"[0]");
 }
 
 static void decide(struct week *week, const char *text, bool approve, int want, bool want_changed)
@@ -174,6 +193,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_withdrawal_is_debited_at_once_and_once),
+		cmocka_unit_test(a_nonce_that_a_bet_spent_debits_nothing),
 		cmocka_unit_test(what_is_wrong_is_refused),
 		cmocka_unit_test(a_rejected_one_comes_back),
 	};

@@ -197,20 +197,17 @@ static void slow_senders_stop_nobody(void **state)
 	crowd_open(SLOW);
 	for (int i = 0; i < SLOW; i += 2)
 		client_say(fds[i], post); /* every other one is slow with its body alone */
-	int64_t began = clk_mono_ms(), worst = 0;
-	for (int step = 0; step < 20 && clk_mono_ms() - began < DEADLINE_MS - 200; step++) {
-		for (int i = 0; i < SLOW; i++)
-			client_say_n(fds[i], i % 2 ? line + step : "x", 1);
-		int64_t asked = clk_mono_ms();
-		assert_int_equal(client_ask(port, "GET /hello HTTP/1.1\r\n" H "\r\n")->status, 200);
-		int64_t took = clk_mono_ms() - asked;
-		worst = took > worst ? took : worst;
-		(void) clk_sleep_until_ms(began + 100 * (step + 1));
-	}
-	assert_in_range(worst, 0, 1000); /* about 10 */
-	(void) clk_sleep_until_ms(began + DEADLINE_MS + 500);
 	struct httpd_stats s;
-	httpd_stats(server, &s);
+	int64_t until = clk_mono_ms() + PATIENT_MS;
+	size_t step = 0;
+	do { /* they never fall silent, and another is answered meanwhile */
+		for (int i = 0; i < SLOW; i++)
+			client_say_n(fds[i], i % 2 && step < sizeof line - 1 ? line + step : "x", 1);
+		step++;
+		assert_int_equal(client_ask(port, "GET /hello HTTP/1.1\r\n" H "\r\n")->status, 200);
+		(void) clk_sleep_until_ms(clk_mono_ms() + 100);
+		httpd_stats(server, &s);
+	} while (s.connections > 5 && clk_mono_ms() < until);
 	assert_in_range(s.connections, 0, 5); /* whatever their activity, all were cut */
 	for (int i = 0; i < SLOW; i += 99)
 		assert_true(client_closed(fds[i], 0));
@@ -230,12 +227,12 @@ static void an_idle_connection_that_dribbles_is_cut(void **state)
 	(void) clk_sleep_until_ms(clk_mono_ms() + 400);
 	int64_t began = clk_mono_ms();
 	bool cut = false;
-	while (!cut && clk_mono_ms() - began < DEADLINE_MS + 2000) {
+	while (!cut && clk_mono_ms() - began < PATIENT_MS) {
 		client_say(dribble, "G");
 		cut = client_closed(dribble, 100);
 	}
 	assert_true(cut);
-	assert_in_range(clk_mono_ms() - began, DEADLINE_MS - 200, DEADLINE_MS + 1000);
+	assert_true(clk_mono_ms() - began >= DEADLINE_MS - 200); /* its time was not cut short */
 	client_say(idle, "GET /hello HTTP/1.1\r\n" H "\r\n"); /* longer idle than the deadline, and fine */
 	assert_int_equal(client_hear(idle)->status, 200);
 	(void) close(idle);

@@ -258,6 +258,41 @@ static void the_first_signer_is_known_for_ever(void **state)
 	assert_int_equal(account_of(w).balance.micros, 990 * USD);
 }
 
+static int64_t commits(struct store *db)
+{
+	struct stmt *st = store_stmt(db, "SELECT count(*) FROM chain");
+	assert_int_equal(stmt_step(st), STMT_ROW);
+	int64_t n = stmt_col_int(st, 0);
+	stmt_reset(st);
+	return n;
+}
+
+/* What waits while somebody holds the gate is written at once when it is free. */
+static void jobs_that_wait_share_a_commit(void **state)
+{
+	(void) state;
+	static struct fund many[50];
+	struct week *week;
+	struct store *db;
+	assert_int_equal(week_open(&week, dir, STORE_WRITE, clk_now_ms()), 0);
+	assert_int_equal(week_begin(week, &db), 0);
+	int64_t before = commits(db);
+	for (size_t i = 0; i < ARRAY_LEN(many); i++) {
+		many[i] = (struct fund){ .job = { .fn = fund_fn, .done = fund_done }, .wallet = { { (uint8_t) (i + 1), 8 } },
+			.micros = USD };
+		assert_int_equal(intake_submit_job(intake, &many[i].job), 0);
+	}
+	week_rollback(week);
+	wait_for((int) ARRAY_LEN(many));
+	for (size_t i = 0; i < ARRAY_LEN(many); i++)
+		assert_int_equal(many[i].result, 0);
+	assert_int_equal(week_begin(week, &db), 0);
+	assert_in_range(commits(db) - before, 1, 2); /* the turn that met the gate, and the next */
+	week_rollback(week);
+	(void) week_close(week);
+	assert_int_equal(account_of(many[49].wallet).balance.micros, USD);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -268,6 +303,7 @@ int main(void)
 		CASE(a_key_stays_within_what_its_message_named),
 		CASE(a_key_of_an_older_release_has_the_server_s_caps),
 		CASE(the_first_signer_is_known_for_ever),
+		CASE(jobs_that_wait_share_a_commit),
 	};
 	return cmocka_run_group_tests_name("intake own", tests, start, stop);
 }

@@ -23,10 +23,11 @@ export class Product {
 		this.said = '';
 	}
 
-	// Resolves once scripts/run says ready, on a hundred ports that nobody has. extra: TAP_* and other variables of the run.
+	// Resolves once scripts/run says ready, on a hundred ports that nobody has (of E2E_PORTS, FIRST-LAST). extra: TAP_* and other variables of the run.
 	static async start(name, extra = {}) {
 		for (let tries = 1; ; tries++) {
-			const p = new Product(name, 20_000 + 100 * Math.floor(Math.random() * 120));
+			const [first, last] = (process.env.E2E_PORTS || '20000-31999').split('-').map(Number);
+			const p = new Product(name, first + 100 * Math.floor(Math.random() * Math.floor((last + 1 - first) / 100)));
 			rmSync(p.var, { recursive: true, force: true });
 			mkdirSync(p.var, { recursive: true });
 			try {
