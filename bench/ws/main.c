@@ -20,7 +20,7 @@
 enum { OPEN_LIMIT_MS = 60000, BACK_LIMIT_MS = 30000, SETTLE_MS = 3000, PAY_EVERY_US = 4000 };
 
 struct options {
-	const char *ws, *api, *pid_file;
+	const char *ws, *api, *pid_file, *redis_pid_file;
 	size_t connections, stalled, rubbish, payments;
 	int64_t seconds;
 };
@@ -35,15 +35,16 @@ struct bench {
 
 static const char usage[] =
 	"bench-ws --ws 127.0.0.1:PORT --api HOST:PORT --pid-file FILE [--connections 10000] [--seconds 10]\n"
-	"         [--stalled 2000] [--rubbish 1000] [--payments 2000]\n"
-	"FILE holds the process id of ws, also of the one that follows it after a restart; the files of open connections\n"
-	"that it may have must be enough for all. New wallets need a TAP_WELCOME_CREDIT.\n";
+	"         [--stalled 2000] [--rubbish 1000] [--payments 2000] [--redis-pid-file FILE]\n"
+	"The files hold the process ids of ws and Redis, also of those that follow them after a restart. New wallets need a\n"
+	"TAP_WELCOME_CREDIT.\n";
 
 static int parse_options(struct options *o, int argc, char **argv)
 {
 	static const struct option names[] = {
 		{ "ws", required_argument, NULL, 'w' }, { "api", required_argument, NULL, 'a' },
-		{ "pid-file", required_argument, NULL, 'f' }, { "connections", required_argument, NULL, 'c' },
+		{ "pid-file", required_argument, NULL, 'f' }, { "redis-pid-file", required_argument, NULL, 'd' },
+		{ "connections", required_argument, NULL, 'c' },
 		{ "seconds", required_argument, NULL, 's' }, { "stalled", required_argument, NULL, 't' },
 		{ "rubbish", required_argument, NULL, 'r' }, { "payments", required_argument, NULL, 'p' }, { 0 },
 	};
@@ -53,6 +54,7 @@ static int parse_options(struct options *o, int argc, char **argv)
 		case 'w': o->ws = optarg; break;
 		case 'a': o->api = optarg; break;
 		case 'f': o->pid_file = optarg; break;
+		case 'd': o->redis_pid_file = optarg; break;
 		case 'c': o->connections = strtoul(optarg, NULL, 10); break;
 		case 's': o->seconds = strtoll(optarg, NULL, 10); break;
 		case 't': o->stalled = strtoul(optarg, NULL, 10); break;
@@ -155,6 +157,7 @@ static int watch(struct bench *b, const char *name, struct cost *ret)
 	put_real(&b->w, "grids_a_second_each", (double) sums->grids * 1e6 / took_us / (double) swarm_readers(&b->swarm));
 	jw_int(&b->w, "prices_skipped", (int64_t) sums->skipped);
 	jw_int(&b->w, "connections_lost", (int64_t) sums->lost);
+	jw_int(&b->w, "readers_lost", (int64_t) sums->readers_lost);
 	jw_int(&b->w, "frames", (int64_t) sums->frames);
 	jw_int(&b->w, "wrong_frames", (int64_t) sums->wrong);
 	put_real(&b->w, "ws_cores", ret->us / took_us);
@@ -270,6 +273,44 @@ static void put_floor(struct bench *b, const struct floor *f, double us, const s
 	put_real(&b->w, "ws_cpu_to_floor", a_frame > 0 ? ws_frame / a_frame : 0);
 }
 
+static size_t shown_since(const struct swarm *s, int64_t t_ms)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < s->n; i++)
+		n += s->links[i].price_t_ms > t_ms;
+	return n;
+}
+
+/* Redis is told to stop, and started again by its supervisor: prices go on, over the connections that are there. */
+static int phase_redis(struct bench *b)
+{
+	const pid_t before = read_pid(b->o.redis_pid_file);
+	int64_t from = clk_mono_ms(), started_ms = 0, priced_ms = 0, from_wall = clk_now_ms();
+	int r = 0;
+	(void) fprintf(stderr, "bench-ws: Redis restarts\n");
+	swarm_mark(&b->swarm);
+	(void) kill(before, SIGTERM);
+	while (r == 0 && !priced_ms && clk_mono_ms() - from < BACK_LIMIT_MS) {
+		r = swarm_turn(&b->swarm, 5);
+		pid_t now = read_pid(b->o.redis_pid_file);
+		if (!started_ms && now && now != before) {
+			started_ms = clk_mono_ms() - from;
+			from_wall = clk_now_ms();
+		}
+		if (started_ms && shown_since(&b->swarm, from_wall) == b->swarm.n)
+			priced_ms = clk_mono_ms() - from;
+	}
+	jw_object(&b->w, "redis_restart");
+	jw_int(&b->w, "started_again_ms", started_ms);
+	if (priced_ms)
+		jw_int(&b->w, "all_priced_after_that_ms", priced_ms - started_ms);
+	else
+		jw_null(&b->w, "all_priced_after_that_ms");
+	jw_int(&b->w, "connections_lost", (int64_t) b->swarm.sums.lost);
+	jw_end_object(&b->w);
+	return r;
+}
+
 static int phase_floor(struct bench *b, const struct cost *ws)
 {
 	struct floor f;
@@ -312,6 +353,8 @@ static int run(struct bench *b)
 		r = phase_hostile(b, p99);
 	if (r == 0 && b->o.payments > 0)
 		r = phase_restart(b);
+	if (r == 0 && b->o.redis_pid_file)
+		r = phase_redis(b);
 	swarm_close(&b->swarm);
 	if (r == 0)
 		r = phase_floor(b, &cost);

@@ -31,6 +31,7 @@ static void link_drop(struct swarm *s, struct link *l, int64_t again_ms)
 		if (l->state == LINK_OPEN) {
 			s->up--;
 			s->sums.lost++;
+			s->sums.readers_lost += l->kind == LINK_READER;
 		} else
 			s->sums.refused++;
 	}

@@ -43,7 +43,8 @@ struct link {
 struct swarm_sums {
 	uint64_t frames, bytes, prices, grids, skipped; /* skipped: prices that a newer one replaced */
 	uint64_t own, gaps, doubles;                    /* players' events; out of turn */
-	uint64_t lost, refused, wrong;                  /* connections that ended, that were not let in, frames that are none */
+	uint64_t lost, readers_lost;                    /* connections that ended; of readers */
+	uint64_t refused, wrong;                        /* that were not let in; frames that are none */
 	uint64_t stale[AGES_MAX + 1];                   /* prices by age in ms */
 };
 

@@ -254,7 +254,7 @@ static void take_event(struct wsock_loop *l, const struct epoll_event *ev)
 static int wait_events(struct wsock_loop *l, int wait_ms)
 {
 	struct epoll_event events[WSOCK_EVENTS_A_TURN];
-	int n = epoll_wait(l->epoll_fd, events, WSOCK_EVENTS_A_TURN, wait_ms);
+	int n = epoll_wait(l->epoll_fd, events, l->want_first ? WSOCK_EVENTS_BUSY : WSOCK_EVENTS_A_TURN, wait_ms);
 	if (n < 0 && errno != EINTR)
 		return err_say(-errno, "epoll_wait: %s", strerror(errno));
 	for (int i = 0; i < n; i++)

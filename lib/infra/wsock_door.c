@@ -258,7 +258,8 @@ static void listen_pause(struct wsock_loop *l, bool pause)
 
 void wsock_door_accept(struct wsock_loop *l)
 {
-	for (int i = 0; i < WSOCK_ACCEPTS_A_TURN && l->door->fd >= 0; i++) {
+	const int most = l->want_first ? WSOCK_ACCEPTS_BUSY : WSOCK_ACCEPTS_A_TURN;
+	for (int i = 0; i < most && l->door->fd >= 0; i++) {
 		struct sockaddr_storage from = { 0 };
 		socklen_t len = sizeof from;
 		int fd = accept4(l->door->fd, (struct sockaddr *) &from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);

@@ -119,12 +119,9 @@ static void serve(struct wsock_conn *c)
 		wsock_conn_gone(c, NULL);
 		return;
 	}
-	if (c->is_closing && c->close_sent && c->n_out == 0) {
-		/* Half closed, so that the frame is read even by who has bytes of its own under way; the rest is the peer's to do. */
-		(void) shutdown(c->fd, SHUT_WR);
-		return;
-	}
-	if (c->wants || (c->is_closing && !c->close_sent))
+	/* After the close frame the socket stays until the peer's own, or the deadline: closed, or half closed behind a proxy, while
+	 * bytes of the peer are unread it would be reset, and the frame never seen. */
+	if (c->is_closing ? !c->close_sent : c->wants)
 		enlist(c);
 }
 

@@ -5,10 +5,15 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "attr.h"
+#include "grid.h"
 #include "hex.h"
+#include "json.h"
+#include "outcome.h"
 #include "path.h"
 
 enum { T0 = 1000, W = 5, GAP = 3000 };
@@ -179,6 +184,69 @@ static void hostile_evidence_is_refused(void **state)
 	assert_true(taken > 100);
 }
 
+/* --- data/column_vectors.json --- */
+
+static struct json *read_vectors(void)
+{
+	static char text[1 << 16];
+	const char *why;
+	struct json *j = NULL;
+	FILE *f = fopen(TAP_SOURCE_DIR "/data/column_vectors.json", "r");
+	assert_non_null(f);
+	size_t n = fread(text, 1, sizeof text, f);
+	assert_true(n < sizeof text);
+	assert_int_equal(fclose(f), 0);
+	if (json_parse(&j, text, n, &why) != 0)
+		fail_msg("the vectors: %s", why);
+	return j;
+}
+
+static int64_t int_of(const struct json_value *o, const char *name)
+{
+	int64_t v;
+	return json_int(json_get(o, name), &v) ? v : 0; /* null is 0, as in struct path */
+}
+
+static void check_cells(const struct json_value *column, const struct path *p)
+{
+	static const char *const names[] = { [OUTCOME_WON] = "won", [OUTCOME_LOST] = "lost", [OUTCOME_VOID] = "void" };
+	for (const struct json_value *v = json_first(json_get(column, "cells")); v; v = json_next(v)) {
+		struct cell cell;
+		const char *text = json_string(json_first(v), NULL);
+		assert_int_equal(sscanf(text, "%" SCNd64 "_%" SCNd64 "_%" SCNd64, &cell.t0_s, &cell.low_cents, &cell.high_cents), 3);
+		if (strcmp(names[outcome_of(p, &cell)], json_string(json_next(json_first(v)), NULL)) != 0)
+			fail_msg("%s: %s", text, names[outcome_of(p, &cell)]);
+	}
+}
+
+static void columns_are_as_the_vectors_say(void **state)
+{
+	(void) state;
+	_cleanup_(json_freep) struct json *j = read_vectors();
+	const struct json_value *columns = json_get(json_root(j), "columns");
+	assert_true(json_count(columns) >= 10);
+	for (const struct json_value *column = json_first(columns); column; column = json_next(column)) {
+		struct tick t[128];
+		struct hash prev;
+		char hex[2 * HASH_SIZE + 1];
+		size_t n = 0;
+		for (const struct json_value *v = json_first(json_get(column, "ticks")); v; v = json_next(v), n++) {
+			assert_true(n < ARRAY_LEN(t));
+			assert_true(json_int(json_first(v), &t[n].t_ms) && json_int(json_next(json_first(v)), &t[n].p_cents));
+		}
+		struct path p = path_cut(t, n, int_of(column, "t0"), W, GAP);
+		assert_int_equal(p.n, int_of(column, "n"));
+		assert_int_equal(p.low_cents, int_of(column, "path_low"));
+		assert_int_equal(p.high_cents, int_of(column, "path_high"));
+		assert_int_equal(p.is_void, strcmp(json_string(json_get(column, "status"), NULL), "void") == 0);
+		assert_true(hex_decode(prev.b, HASH_SIZE, json_string(json_get(column, "prev_digest"), NULL)));
+		struct hash digest = path_digest(&p, &prev);
+		hex_encode(hex, digest.b, HASH_SIZE);
+		assert_string_equal(hex, json_string(json_get(column, "digest"), NULL));
+		check_cells(column, &p);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -187,6 +255,7 @@ int main(void)
 		cmocka_unit_test(the_digest_is_over_the_listed_bytes),
 		cmocka_unit_test(evidence_round_trips),
 		cmocka_unit_test(hostile_evidence_is_refused),
+		cmocka_unit_test(columns_are_as_the_vectors_say),
 	};
 	return cmocka_run_group_tests_name("path", tests, NULL, NULL);
 }

@@ -581,6 +581,23 @@ static void who_does_not_read_is_still_closed(void **state)
 	(void) close(fd);
 }
 
+/* A connection that is closing, or whose kernel buffer is full, costs nothing until something happens to it. */
+static void who_is_waited_for_costs_nothing(void **state)
+{
+	(void) state;
+	int fd = open_stranger("");
+	wsock_want_write(server.c);
+	wsock_close(server.c, 1008, "asked to write, then closed");
+	assert_int_equal(close_code_heard(fd), 1008);
+	int turns = 0;
+	for (int64_t from = clk_mono_ms(); clk_mono_ms() - from < 300 && server.closes == 0; turns++)
+		assert_int_equal(wsock_turn(loop, 20), 0);
+	assert_int_equal(server.closes, 0); /* the peer is given time to answer */
+	assert_true(turns < 60);
+	(void) close(fd);
+	TURN_UNTIL(server.closes == 1);
+}
+
 static void connections_are_bounded(void **state)
 {
 	(void) state;
@@ -654,6 +671,7 @@ int main(void)
 		CASE(nonsense_after_the_handshake_ends_the_connection),
 		CASE(silence_is_asked_and_then_ended),
 		CASE(who_does_not_read_is_still_closed),
+		CASE(who_is_waited_for_costs_nothing),
 		CASE(connections_are_bounded),
 		CASE(the_loop_wakes_and_ticks),
 	};

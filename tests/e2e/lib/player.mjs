@@ -4,6 +4,7 @@ import WebSocket from 'ws';
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
 import { parseSiweMessage } from 'viem/siwe';
 import { until } from './product.mjs';
+import { checkAnswer, checkFrame } from './spec.mjs';
 
 export const USD = 1_000_000;
 
@@ -12,7 +13,7 @@ export class Api {
 		this.origin = origin;
 	}
 
-	// {status, headers, body}: body parsed when it is JSON of either kind.
+	// {status, headers, body}: body parsed when it is JSON of either kind, and as docs/api.yaml says.
 	async call(method, path, { body, token, headers = {}, raw } = {}) {
 		const h = { ...headers };
 		if (token)
@@ -23,8 +24,9 @@ export class Api {
 			body: raw ?? (body === undefined ? undefined : JSON.stringify(body)), signal: AbortSignal.timeout(30_000) });
 		const text = await answer.text();
 		const type = answer.headers.get('content-type') || '';
-		return { status: answer.status, headers: answer.headers, text,
-			body: /json/.test(type) && text ? JSON.parse(text) : undefined };
+		const parsed = /json/.test(type) && text ? JSON.parse(text) : undefined;
+		checkAnswer(method, path, answer.status, type, parsed, text);
+		return { status: answer.status, headers: answer.headers, text, body: parsed };
 	}
 }
 
@@ -115,6 +117,11 @@ export class Player {
 			if (binary)
 				throw new Error('a binary frame');
 			const m = JSON.parse(data.toString());
+			try {
+				checkFrame(m);
+			} catch (e) {
+				this.undocumented = e;
+			}
 			this.newest[m.type] = m;
 			this.counts[m.type] = (this.counts[m.type] || 0) + 1;
 			if (!['hello', 'price', 'grid', 'system:status', 'pong', 'error'].includes(m.type))
@@ -133,6 +140,8 @@ export class Player {
 	}
 
 	hang_up() {
+		if (this.undocumented)
+			throw this.undocumented;
 		this.socket?.terminate();
 	}
 }

@@ -1,0 +1,254 @@
+// A player: signs in, bets, withdraws, hears of everything that is his exactly once, and checks what he is told.
+import { OutcomeUnknown, TapError, Unavailable } from './errors.js';
+import { Feed, type SocketClass } from './feed.js';
+import { Api } from './http.js';
+import { Told } from './repair.js';
+import { Key, betText, withdrawalText, type Signer } from './sign.js';
+import type { Bet, Column, Constants, Events, Grid, LedgerEntry, Me, PlacedBet, Tick, Withdrawal } from './types.js';
+import { NO_DIGEST, cellOf, columnOf, outcomeOf, payoutOf, type ColumnRules } from './verify.js';
+
+export interface ClientOptions {
+	/** https://host, as the page has it. */
+	origin: string;
+	/** The wallet. Asked once at sign in and for withdrawals; without it the client is a guest. */
+	signer?: Signer;
+	/** Signs bets, so that the wallet is not asked each time. Default: a new one. null: the wallet signs bets itself. */
+	sessionKey?: Key | null;
+	/** Default: the global one. Node before 22: the `ws` package's. */
+	WebSocket?: SocketClass;
+	/** Of the socket. Default: origin with ws:// or wss:// and the path /ws. */
+	wsUrl?: string;
+	random?: () => number;
+}
+
+export interface Session { session_token: string; wallet: string; session_key?: string; balance: number; expires_at: number }
+export interface BetRequest { cell: string; stake: number; /** The least that is taken. */ rate: number }
+
+const RESENDS = 3, RESEND_MS = 400;
+const sleep = (ms: number) => new Promise((resolve) => { setTimeout(resolve, ms); });
+
+export class TapClient {
+	readonly api: Api;
+	readonly feed: Feed;
+	session: Session | undefined;
+	constants: Constants | undefined;
+	grid: Grid | undefined;
+	price: Events['price'] | undefined;
+	private readonly key: Key | null;
+	private told: Told | undefined;
+	private catching: Promise<void> | undefined;
+	private held: { type: keyof Events; event: Events[keyof Events] & { seq?: number } }[] = [];
+	private readonly handlers: Feed;
+
+	constructor(private readonly options: ClientOptions) {
+		const socket = options.WebSocket ?? (globalThis as { WebSocket?: SocketClass }).WebSocket;
+		if (!socket)
+			throw new TypeError('this runtime has no WebSocket: give one in options.WebSocket');
+		const url = options.wsUrl ?? `${options.origin.replace(/^http/, 'ws').replace(/\/$/, '')}/ws`;
+		this.api = new Api(options.origin);
+		this.key = options.sessionKey === undefined ? Key.random() : options.sessionKey;
+		this.feed = new Feed(url, socket, options.random);
+		this.handlers = new Feed(url, socket); // what the owner listens to: own events go there in order and once
+		this.listen();
+	}
+
+	/** Own events come in order, each once; those that were missed are found in the API first. Returns how to stop. */
+	on<K extends keyof Events>(type: K, handler: (event: Events[K]) => void): () => void {
+		return this.handlers.on(type, handler);
+	}
+
+	/** The server's clock, ms. */
+	now(): number {
+		return this.feed.now();
+	}
+
+	connect(): void {
+		this.feed.open();
+	}
+
+	close(): void {
+		this.feed.close();
+	}
+
+	// ---- session ----
+
+	async signIn(): Promise<Session> {
+		const signer = this.signer();
+		const wallet = signer.address;
+		const asked = await this.api.call<{ message: string }>('POST', '/auth/challenge',
+			{ body: this.key ? { wallet, session_key: this.key.address } : { wallet } });
+		const { message } = asked.body;
+		const signature = await signer.signMessage({ message });
+		const body = this.key ? { message, signature, session_key_signature: await this.key.signMessage({ message }) } : { message, signature };
+		const session = (await this.api.call<Session>('POST', '/auth/login', { body })).body;
+		this.session = session;
+		const told = this.told ?? new Told();
+		await told.catchUp(this.api, session.session_token).then((missed) => {
+			for (const m of missed)
+				this.handlers.emit(m.type, m.event as never);
+		});
+		this.told = told;
+		this.feed.use(session.session_token);
+		return session;
+	}
+
+	async signOut(): Promise<void> {
+		const token = this.token();
+		this.feed.use(undefined);
+		this.session = undefined;
+		await this.api.call('DELETE', '/auth/session', { token });
+	}
+
+	// ---- money ----
+
+	/** Resolves once the bet is on disk. An answer that is lost is asked for with the very same bet: it is never placed twice. */
+	async bet(request: BetRequest): Promise<PlacedBet> {
+		const by: Signer = this.key ?? this.signer();
+		const { chain_id } = await this.rules();
+		const fields = { ...request, nonce: crypto.randomUUID(), timestamp: Math.floor(this.now() / 1000), chain_id };
+		const signature = await by.signMessage({ message: betText(fields) });
+		return this.send('/bets', { wallet: this.signer().address, ...fields, version: 1, signature });
+	}
+
+	/** Signed by the wallet itself; debited at once, paid when the operator approves. */
+	async withdraw(request: { amount: number; to: string }): Promise<Withdrawal> {
+		const { chain_id } = await this.rules();
+		const fields = { ...request, nonce: crypto.randomUUID(), timestamp: Math.floor(this.now() / 1000), chain_id };
+		const signature = await this.signer().signMessage({ message: withdrawalText(fields) });
+		return this.send('/withdrawals', { wallet: this.signer().address, ...fields, version: 1, signature });
+	}
+
+	private async send<T>(path: string, body: object): Promise<T> {
+		for (let sent = 1; ; sent++) {
+			try {
+				return (await this.api.call<T>('POST', path, { body })).body;
+			} catch (e) {
+				const lost = !(e instanceof TapError) || e instanceof OutcomeUnknown || (e instanceof Unavailable && e.status === 502);
+				if (!lost || sent === RESENDS)
+					throw e;
+				await sleep(RESEND_MS * sent);
+			}
+		}
+	}
+
+	// ---- looking ----
+
+	async me(): Promise<Me> {
+		return (await this.api.call<Me>('GET', '/me', { token: this.token() })).body;
+	}
+
+	bets(query: { status?: Bet['status']; from?: number; to?: number } = {}): AsyncGenerator<Bet> {
+		return this.api.list<Bet>('/bets', 'bets', { token: this.token(), query });
+	}
+
+	ledger(query: { from?: number; to?: number; ref_type?: string; ref_id?: string } = {}): AsyncGenerator<LedgerEntry> {
+		return this.api.list<LedgerEntry>('/ledger', 'entries', { token: this.token(), query });
+	}
+
+	async betOf(id: string): Promise<Bet> {
+		return (await this.api.call<Bet>('GET', `/bets/${id}`, { token: this.token() })).body;
+	}
+
+	// ---- checking ----
+
+	/** The column from the ticks that the server shows, and whether its own record says the same. */
+	async verifyColumn(t0: number): Promise<{ computed: Column; recorded: Column; agrees: boolean }> {
+		const recorded = (await this.api.call<Column>('GET', `/columns/${t0}`)).body;
+		const computed = await this.computeColumn(t0, recorded.prev_digest ?? NO_DIGEST);
+		return { computed, recorded, agrees: computed.digest === recorded.digest && computed.status === recorded.status &&
+			computed.path_low === recorded.path_low && computed.path_high === recorded.path_high };
+	}
+
+	/** A decided bet by its column's ticks: outcome and payout as they must be, and whether they are. */
+	async verifyBet(bet: Bet): Promise<{ outcome: Bet['status']; payout: number; agrees: boolean }> {
+		const { computed, agrees } = await this.verifyColumn(cellOf(bet.cell).t0);
+		const outcome = outcomeOf(computed, bet.cell);
+		const payout = payoutOf(bet.stake, bet.rate, outcome);
+		return { outcome, payout, agrees: agrees && outcome === bet.status && payout === bet.payout };
+	}
+
+	private async computeColumn(t0: number, prevDigest: string): Promise<Column> {
+		const rules: ColumnRules = await this.rules();
+		const from = t0 * 1000 - 60_000, to = (t0 + rules.column_seconds) * 1000;
+		const { ticks } = (await this.api.call<{ ticks: Tick[] }>('GET', '/prices', { query: { from, to } })).body;
+		return columnOf(ticks, t0, prevDigest, rules);
+	}
+
+	private async rules(): Promise<Constants> {
+		this.constants ??= (await this.api.call<Grid & { constants: Constants }>('GET', '/grid')).body.constants;
+		return this.constants;
+	}
+
+	private signer(): Signer {
+		if (!this.options.signer)
+			throw new TypeError('this needs a wallet: give one in options.signer');
+		return this.options.signer;
+	}
+
+	private token(): string {
+		if (!this.session)
+			throw new TypeError('this needs a session: signIn() first');
+		return this.session.session_token;
+	}
+
+	// ---- own events, in order and once ----
+
+	private listen(): void {
+		const plain = ['hello', 'price', 'grid', 'system:status', 'auth:failed', 'bet:failed', 'pong', 'error', 'client:open',
+			'client:closed'] as const;
+		for (const type of plain)
+			this.feed.on(type, (event) => this.handlers.emit(type, event as never));
+		this.feed.on('hello', ({ constants }) => { this.constants = constants; });
+		this.feed.on('grid', (grid) => { this.grid = grid; });
+		this.feed.on('price', (price) => { this.price = price; });
+		this.feed.on('auth:ok', (event) => {
+			if (this.told && event.seq > this.told.seq)
+				this.catchUp();
+			this.handlers.emit('auth:ok', event);
+		});
+		for (const type of ['bet:confirmed', 'bet:resolved', 'balance'] as const)
+			this.feed.on(type, (event) => this.onOwn(type, event as never));
+	}
+
+	private onOwn(type: keyof Events, event: Events[keyof Events] & { seq?: number }): void {
+		const { told } = this;
+		const seq = event.seq ?? 0;
+		if (!told || seq <= told.seq)
+			return; // told before
+		if (this.catching || seq > told.seq + 1) {
+			this.held.push({ type, event });
+			this.catchUp();
+			return;
+		}
+		told.seq = seq;
+		if (type === 'bet:confirmed')
+			told.confirmed(event as Events['bet:confirmed'] & object);
+		else if (type === 'bet:resolved')
+			told.resolved((event as Events['bet:resolved']).bet_id, (event as Events['bet:resolved']).outcome);
+		else
+			told.balance();
+		this.handlers.emit(type, event as never);
+	}
+
+	/** One at a time; what comes meanwhile waits, and is judged again by the seq that was reached. */
+	private catchUp(): void {
+		const { told, session } = this;
+		if (this.catching || !told || !session)
+			return;
+		const from = told.seq;
+		this.catching = told.catchUp(this.api, session.session_token).then((missed) => {
+			for (const m of missed)
+				this.handlers.emit(m.type, m.event as never);
+			this.handlers.emit('client:repaired', { from, to: told.seq, events: missed.length });
+		}, async (error: unknown) => {
+			this.handlers.emit('client:trouble', { error });
+			await sleep(1000);
+		}).then(() => {
+			const { held } = this;
+			this.held = [];
+			this.catching = undefined;
+			for (const { type, event } of held)
+				this.onOwn(type, event);
+		});
+	}
+}
