@@ -375,6 +375,9 @@ static void lists_tell_what_is_damaged(void **state)
 		{ "UPDATE transaction_ledger SET ref_id = x'00' WHERE id = 4", ask_list, -EBADMSG, "row 4 is damaged" },
 		{ "UPDATE transaction_ledger SET ref_id = '' WHERE id = 4", ask_list, -EBADMSG, "row 4 is damaged" },
 		{ "UPDATE transaction_ledger SET ref_id = printf('%070d', 1) WHERE id = 1", ask_list, -EBADMSG, "row 1 is damaged" },
+		/* user 1's by its last letters, and a row that no cell has */
+		{ "UPDATE transaction_ledger SET ref_id = '7ZZZZZZZZZZZZZZZZZZ0000001' WHERE id = 8", ask_list, -EBADMSG,
+			"row 8 is damaged" },
 		{ "UPDATE transaction_ledger SET ref_id = 'no id' WHERE id = 4", ask_list, -EBADMSG, "row 4 is damaged" },
 		{ "UPDATE transaction_ledger SET at = at + 1 WHERE id = 4", ask_list, -EBADMSG, "row 4 is damaged" },
 		{ "UPDATE transaction_ledger SET user = 2 WHERE id = 4", ask_list, -EBADMSG, "row 4 is damaged" },
