@@ -1,6 +1,14 @@
-/* What a bet costs in the book: CPU, disk, commit times, at batches as the writer makes them, with settlement and checkpoints
- * going on. Prints one JSON object. TAP_BENCH_BETS, TAP_BENCH_BATCH, TAP_BENCH_USERS, TAP_BENCH_DIR change the run.
- * TAP_BENCH_FILL names a data folder instead, which is kept: its current week gets the bets, all of them decided, up to now. */
+/* What a bet costs in the book: CPU, disk, commit times, at batches as the writer makes them, with settlement in slices and checkpoints
+ * going on. Prints one JSON object. Settings of the environment, TAP_BENCH_...:
+ *   BETS, USERS      how many bets, of how many wallets, each as likely
+ *   BATCH            bets in a transaction
+ *   RATE             bets a second of the game's time: with it grows how many bets a column has, and how near they lie in the file
+ *   ROWS             24: rows a column; drawn evenly, or with BELL (a standard deviation, in rows) near the price's
+ *   COLUMNS          12: columns ahead that are open, each as likely
+ *   CHECKPOINT       pages in the WAL that call for a checkpoint
+ *   DIR              where
+ *   FILL             a data folder that is kept: its current week gets the bets, all of them decided, up to now
+ * Bytes written are those that the process handed to the kernel. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,14 +23,17 @@
 #include "err.h"
 #include "ledger.h"
 #include "path.h"
+#include "settle.h"
 #include "week.h"
 
-enum { COLUMN_S = 5, ROW_CENTS = 2000, COLUMNS_AHEAD = 12, ROWS = 24, CHECKPOINT_PAGES = 4000 };
+enum { COLUMN_S = 5, ROW_CENTS = 2000, PRICE_ROW = 4872 };
 
 struct bench {
 	struct week *w;
-	int64_t bets, batch, users, now_ms, settled_s;
+	int64_t bets, batch, users, rate, rows, bell, columns, checkpoint_pages;
+	int64_t now_ms, settled_s;
 	int64_t placed, refused, decided, payouts;
+	int64_t file_wrote;
 	int64_t *commit_us;
 	size_t commits;
 	uint64_t seed;
@@ -69,15 +80,50 @@ static void open_accounts(struct bench *b)
 	must(week_commit(b->w), "commit");
 }
 
+static int64_t written_bytes(void)
+{
+	char line[128];
+	int64_t n = -1;
+	FILE *f = fopen("/proc/self/io", "re");
+	while (f && fgets(line, sizeof line, f))
+		(void) sscanf(line, "wchar: %" SCNd64, &n);
+	if (f)
+		(void) fclose(f);
+	return n;
+}
+
+/* What a checkpoint writes goes to the file itself, all else to the WAL. */
+static void checkpoint(struct bench *b, int64_t pages)
+{
+	int64_t from = written_bytes();
+	must(store_checkpoint(week_store(b->w), pages), "checkpoint");
+	b->file_wrote += written_bytes() - from;
+}
+
+/* Evenly over the rows, or the sum of twelve even draws, whose standard deviation is 1, about the price. */
+static int64_t draw_row(struct bench *b)
+{
+	if (b->bell == 0)
+		return PRICE_ROW - b->rows / 2 + (int64_t) (next_random(b) % (uint64_t) b->rows);
+	int64_t row, thousandths;
+	do {
+		thousandths = -6000;
+		for (int i = 0; i < 12; i++)
+			thousandths += (int64_t) (next_random(b) % 1000);
+		row = PRICE_ROW + thousandths * b->bell / 1000;
+	} while (row < PRICE_ROW - b->rows / 2 || row >= PRICE_ROW + b->rows / 2);
+	return row;
+}
+
 static void place_one(struct bench *b, struct store *db)
 {
 	static const int64_t stakes[] = { 1000000, 5000000, 10000000, 25000000, 100000000 };
 	int64_t column = b->now_ms / 1000 / COLUMN_S * COLUMN_S;
-	int64_t row = 4860 + (int64_t) (next_random(b) % ROWS), ledger_row;
+	int64_t row = draw_row(b), ledger_row;
 	struct account a;
 	struct bet bet = {
 		.user = 1 + (int64_t) (next_random(b) % (uint64_t) b->users),
-		.cell = { column + COLUMN_S * (2 + (int64_t) (next_random(b) % COLUMNS_AHEAD)), row * ROW_CENTS, 0 },
+		.cell = { column + COLUMN_S * (2 + (int64_t) (next_random(b) % (uint64_t) b->columns)), row * ROW_CENTS, 0 },
 		.stake = money_of(stakes[next_random(b) % 5]), .rate = { 10100 + (int32_t) (next_random(b) % 100000) },
 		.placed_ms = b->now_ms, .signed_s = b->now_ms / 1000, .state = BET_CONFIRMED,
 	};
@@ -98,86 +144,29 @@ static void place_one(struct bench *b, struct store *db)
 static void place_batch(struct bench *b)
 {
 	struct store *db;
-	int64_t from = clk_mono_us();
 	must(week_begin(b->w, &db), "begin");
 	for (int64_t i = 0; i < b->batch; i++)
 		place_one(b, db);
 	int64_t commit_from = clk_mono_us();
 	must(week_commit(b->w), "commit");
-	(void) from;
 	b->commit_us[b->commits++] = clk_mono_us() - commit_from;
-	must(store_checkpoint(week_store(b->w), CHECKPOINT_PAGES), "checkpoint");
+	checkpoint(b, b->checkpoint_pages);
 }
 
-struct page {
-	struct bet bets[256];
-	size_t n;
-};
-
-static bool on_bet(void *u, const struct bet *bet, int64_t row)
+/* As the resolver does it: the column with its evidence, then its bets, a slice to a transaction. */
+static void settle(struct bench *b, int64_t t0_s)
 {
-	(void) row;
-	struct page *p = u;
-	p->bets[p->n++] = *bet;
-	return true;
-}
-
-static void decide(struct bench *b, struct store *db, struct bet *bet)
-{
-	struct account a;
-	int64_t row = 0;
-	bet->state = next_random(b) % 10 < 3 ? BET_WON : BET_LOST;
-	bet->resolved_ms = b->now_ms;
-	if (bet->state == BET_WON)
-		CHECK(rate_payout(&bet->payout, bet->stake, bet->rate));
-	must(ledger_settle(db, bet, &a, &row), "settle");
-	must(book_decide_bet(db, bet, row), "decide");
-	b->decided++;
-	b->payouts += row > 0;
-}
-
-static void settle_column(struct bench *b, int64_t t0_s)
-{
+	static const struct settings rules = { .column_s = COLUMN_S, .row_cents = ROW_CENTS, .max_tick_gap_ms = 3000 };
 	struct tick ticks[51];
-	struct store *db;
-	struct buf evidence = BUF_INIT(65536);
-	struct column c = { .t0_s = t0_s, .status = COLUMN_SETTLED, .has_anchor = true, .n_ticks = 51, .settled_ms = b->now_ms };
+	struct settle_result got;
+	int64_t span = ROW_CENTS * b->rows / 4; /* so that of even draws a quarter and a little wins */
 	for (int i = 0; i < 51; i++)
-		ticks[i] = (struct tick){ t0_s * 1000 - 100 + 100 * i, 9742000 + (int64_t) (next_random(b) % 500) };
+		ticks[i] = (struct tick){ t0_s * 1000 - 100 + 100 * i,
+			PRICE_ROW * ROW_CENTS - span / 2 + (int64_t) (next_random(b) % (uint64_t) span) };
 	struct path path = path_cut(ticks, 51, t0_s, COLUMN_S, 3000);
-	path_encode(&path, &evidence);
-	c.anchor = ticks[0];
-	c.low_cents = path.low_cents;
-	c.high_cents = path.high_cents;
-	c.digest = path_digest(&path, &c.prev_digest);
-	must(week_begin(b->w, &db), "begin");
-	int64_t low = -1, user = 0;
-	static struct page p;
-	do {
-		p.n = 0;
-		must(book_column_bets(db, t0_s, ROW_CENTS, low, user, ARRAY_LEN(p.bets), on_bet, &p), "column");
-		for (size_t i = 0; i < p.n; i++) {
-			low = p.bets[i].cell.low_cents;
-			user = p.bets[i].user;
-			decide(b, db, &p.bets[i]);
-			c.bets++;
-		}
-	} while (p.n == ARRAY_LEN(p.bets));
-	must(book_put_column(db, &c, evidence.p, evidence.n), "column");
-	must(week_commit(b->w), "commit");
-	buf_free(&evidence);
-}
-
-static int64_t written_bytes(void)
-{
-	char line[128];
-	int64_t n = -1;
-	FILE *f = fopen("/proc/self/io", "re");
-	while (f && fgets(line, sizeof line, f))
-		(void) sscanf(line, "wchar: %" SCNd64, &n);
-	if (f)
-		(void) fclose(f);
-	return n;
+	must(settle_column(b->w, &rules, &path, b->now_ms, &got, NULL, NULL), "settle");
+	b->decided += got.won + got.lost;
+	b->payouts += got.won;
 }
 
 static int64_t cpu_us(void)
@@ -196,51 +185,60 @@ static int by_value(const void *a, const void *b)
 static int64_t file_bytes(struct bench *b)
 {
 	struct stat st;
-	must(store_checkpoint(week_store(b->w), 1), "checkpoint");
+	checkpoint(b, 1);
 	must(stat(store_path(week_store(b->w)), &st), "stat");
 	return st.st_size;
 }
 
-struct run {
-	int64_t size0, wrote0, cpu0, from_us; /* at its begin */
-	int64_t place_cpu, place_wrote;
+struct cost { /* what was used so far */
+	int64_t size, wrote, file_wrote, cpu, us;
 };
+
+static struct cost cost_now(struct bench *b)
+{
+	int64_t size = file_bytes(b);
+	return (struct cost){ size, written_bytes(), b->file_wrote, cpu_us(), clk_mono_us() };
+}
 
 static void settle_until(struct bench *b, int64_t now_ms)
 {
 	b->now_ms = now_ms;
 	for (; b->settled_s + 2 * COLUMN_S <= b->now_ms / 1000; b->settled_s += COLUMN_S)
-		settle_column(b, b->settled_s + COLUMN_S);
+		settle(b, b->settled_s + COLUMN_S);
 }
 
-static void place_all(struct bench *b, struct run *run, int64_t each_ms)
+static double batch_ms(const struct bench *b)
 {
-	*run = (struct run){ .size0 = file_bytes(b), .wrote0 = written_bytes(), .cpu0 = cpu_us(), .from_us = clk_mono_us() };
+	return (double) b->batch * 1000 / (double) b->rate;
+}
+
+static void play(struct bench *b)
+{
+	double clock_ms = (double) b->now_ms;
 	b->settled_s = b->now_ms / 1000 / COLUMN_S * COLUMN_S - COLUMN_S;
 	while ((int64_t) b->commits < b->bets / b->batch) {
-		int64_t c0 = cpu_us(), w0 = written_bytes();
 		place_batch(b);
-		run->place_cpu += cpu_us() - c0;
-		run->place_wrote += written_bytes() - w0;
-		settle_until(b, b->now_ms + each_ms);
+		clock_ms += batch_ms(b);
+		settle_until(b, (int64_t) clock_ms);
 	}
 }
 
-static void report(struct bench *b, const struct run *run)
+static void report(struct bench *b, const struct cost *from, const struct cost *to)
 {
-	int64_t took = clk_mono_us() - run->from_us, cpu = cpu_us() - run->cpu0, wrote = written_bytes() - run->wrote0;
-	int64_t size = file_bytes(b) - run->size0;
 	struct store_stats stats;
 	store_stats(week_store(b->w), &stats);
 	qsort(b->commit_us, b->commits, sizeof *b->commit_us, by_value);
-	double n = (double) b->placed;
-	(void) printf("{\"bench\":\"store\",\"bets\":%" PRId64 ",\"batch\":%" PRId64 ",\"users\":%" PRId64 ",\"decided\":%" PRId64
-			",\"payouts\":%" PRId64 ",\"bets_per_s\":%.0f,\"place_cpu_us_per_bet\":%.1f,\"cpu_us_per_bet\":%.1f,"
-			"\"place_written_bytes_per_bet\":%.0f,\"written_bytes_per_bet\":%.0f,\"file_bytes_per_bet\":%.1f,"
-			"\"commit_us\":{\"p50\":%" PRId64 ",\"p99\":%" PRId64 ",\"max\":%" PRId64 "},\"checkpoints\":%" PRIu64
+	double n = (double) b->placed, wrote = (double) (to->wrote - from->wrote) / n,
+		file_wrote = (double) (to->file_wrote - from->file_wrote) / n;
+	(void) printf("{\"bench\":\"store\",\"bets\":%" PRId64 ",\"users\":%" PRId64 ",\"batch\":%" PRId64 ",\"rate\":%" PRId64
+			",\"rows\":%" PRId64 ",\"bell\":%" PRId64 ",\"columns\":%" PRId64 ",\"checkpoint_pages\":%" PRId64 ",",
+			b->placed, b->users, b->batch, b->rate, b->rows, b->bell, b->columns, b->checkpoint_pages);
+	(void) printf("\"decided\":%" PRId64 ",\"payouts\":%" PRId64 ",\"bets_per_s\":%.0f,\"cpu_us_per_bet\":%.1f,"
+			"\"written_bytes_per_bet\":{\"wal\":%.0f,\"file\":%.0f,\"all\":%.0f},\"file_bytes_per_bet\":%.1f,",
+			b->decided, b->payouts, n * 1e6 / (double) (to->us - from->us), (double) (to->cpu - from->cpu) / n,
+			wrote - file_wrote, file_wrote, wrote, (double) (to->size - from->size) / n);
+	(void) printf("\"commit_us\":{\"p50\":%" PRId64 ",\"p99\":%" PRId64 ",\"max\":%" PRId64 "},\"checkpoints\":%" PRIu64
 			",\"checkpoint_max_us\":%" PRId64 "}\n",
-			b->placed, b->batch, b->users, b->decided, b->payouts, n * 1e6 / (double) took, (double) run->place_cpu / n,
-			(double) cpu / n, (double) run->place_wrote / n, (double) wrote / n, (double) size / n,
 			b->commit_us[b->commits / 2], b->commit_us[b->commits * 99 / 100], b->commit_us[b->commits - 1],
 			stats.checkpoints, stats.checkpoint_max_us);
 }
@@ -248,24 +246,28 @@ static void report(struct bench *b, const struct run *run)
 int main(void)
 {
 	struct bench b = { .bets = env_int("TAP_BENCH_BETS", 200000), .batch = env_int("TAP_BENCH_BATCH", 100),
-		.users = env_int("TAP_BENCH_USERS", 1000), .now_ms = INT64_C(1771234565000), .seed = 88172645463325252u };
+		.users = env_int("TAP_BENCH_USERS", 1000), .rate = env_int("TAP_BENCH_RATE", 3000),
+		.rows = env_int("TAP_BENCH_ROWS", 24), .bell = env_int("TAP_BENCH_BELL", 0),
+		.columns = env_int("TAP_BENCH_COLUMNS", 12), .checkpoint_pages = env_int("TAP_BENCH_CHECKPOINT", 4000),
+		.now_ms = INT64_C(1771234565000), .seed = 88172645463325252u };
 	const char *kept = getenv("TAP_BENCH_FILL"), *base = getenv("TAP_BENCH_DIR");
-	int64_t each_ms = env_int("TAP_BENCH_BATCH_MS", 20), last_ms = (COLUMNS_AHEAD + 3) * COLUMN_S * 1000;
-	struct run run;
+	const int64_t last_ms = (b.columns + 3) * COLUMN_S * 1000;
 	char dir[128], cmd[160];
 	(void) snprintf(dir, sizeof dir, "%s/tap-bench-XXXXXX", base ? base : "/var/tmp");
 	CHECK(kept || mkdtemp(dir));
 	if (kept)
-		b.now_ms = clk_now_ms() - b.bets / b.batch * each_ms - last_ms;
+		b.now_ms = clk_now_ms() - (int64_t) ((double) (b.bets / b.batch) * batch_ms(&b)) - last_ms;
 	b.commit_us = calloc((size_t) (b.bets / b.batch + 1), sizeof *b.commit_us);
 	CHECK(b.commit_us);
 	must(week_open(&b.w, kept ? kept : dir, STORE_WRITE, b.now_ms), "open");
 	CHECK(store_checkpointer(week_store(b.w)));
 	open_accounts(&b);
-	place_all(&b, &run, each_ms);
+	struct cost from = cost_now(&b);
+	play(&b);
+	struct cost to = cost_now(&b);
 	if (kept)
 		settle_until(&b, b.now_ms + last_ms);
-	report(&b, &run);
+	report(&b, &from, &to);
 	(void) week_close(b.w);
 	free(b.commit_us);
 	(void) snprintf(cmd, sizeof cmd, "rm -rf '%s'", dir);

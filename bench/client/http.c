@@ -10,6 +10,7 @@
 #include <strings.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -66,8 +67,7 @@ int http_bind(int fd, const struct http_conf *conf, size_t i)
 	return bind(fd, (const struct sockaddr *) &from, sizeof from) == 0 ? 0 : err_say(-errno, "bind: %m");
 }
 
-/* Blocking, since loopback answers at once or never; then the socket is the loop's. */
-static int conn_up(struct http *h, size_t i)
+static int conn_try(struct http *h, size_t i)
 {
 	struct conn *c = &h->conns[i];
 	const struct timeval limit = { .tv_sec = HTTP_CONNECT_MS / 1000 };
@@ -95,6 +95,20 @@ static void conn_down(struct conn *c)
 		(void) close(c->fd);
 	c->fd = -1;
 	c->waits_to_write = false;
+}
+
+/* Blocking, since loopback answers at once or never; then the socket is the loop's. A server that was killed is waited for. */
+static int conn_up(struct http *h, size_t i)
+{
+	int64_t until_ms = clk_mono_ms() + HTTP_RESTART_MS;
+	const struct timespec pause = { .tv_nsec = 20000000 };
+	int r = conn_try(h, i);
+	while (r == -ECONNREFUSED && clk_mono_ms() < until_ms) {
+		conn_down(&h->conns[i]);
+		(void) nanosleep(&pause, NULL);
+		r = conn_try(h, i);
+	}
+	return r;
 }
 
 int http_open(struct http **ret, const struct http_conf *conf, http_done *done, void *u)

@@ -56,14 +56,19 @@ static int post(struct logins *l, size_t conn, const char *path, struct buf *bod
 static int ask_challenge(struct logins *l, size_t conn)
 {
 	struct buf body = BUF_INIT(REQUEST_MAX);
-	if (l->next == l->n)
-		return 0;
-	l->steps[conn].player = l->next++;
 	l->steps[conn].challenged = false;
 	buf_printf(&body, "{\"wallet\":\"%s\"}", l->players[l->steps[conn].player].text);
 	int r = post(l, conn, "challenge", &body);
 	buf_free(&body);
 	return err_trace(r);
+}
+
+static int next_player(struct logins *l, size_t conn)
+{
+	if (l->next == l->n)
+		return 0;
+	l->steps[conn].player = l->next++;
+	return ask_challenge(l, conn);
 }
 
 static int log_in(struct logins *l, size_t conn, const char *message, size_t n)
@@ -110,13 +115,17 @@ static int take_token(struct logins *l, size_t conn, const struct http_reply *re
 		return err_say(-EPROTO, "login: status %u %s %.200s", reply->status, why, reply->body);
 	memcpy(l->players[l->steps[conn].player].token, token, n + 1);
 	l->done++;
-	return ask_challenge(l, conn);
+	return next_player(l, conn);
 }
 
 static void answered(void *u, size_t conn, const struct http_reply *reply)
 {
 	struct logins *l = u;
-	int r = l->steps[conn].challenged ? take_token(l, conn, reply) : take_challenge(l, conn, reply);
+	int r;
+	if (reply->status == 0 || reply->status == 503)
+		r = ask_challenge(l, conn); /* it was killed, and is coming back */
+	else
+		r = l->steps[conn].challenged ? take_token(l, conn, reply) : take_challenge(l, conn, reply);
 	if (l->failed == 0)
 		l->failed = r;
 }
@@ -126,7 +135,7 @@ static int log_all_in(struct logins *l, size_t connections)
 	int64_t until = clk_mono_ms() + LOGIN_SECONDS_MAX * 1000;
 	int r = 0;
 	for (size_t i = 0; i < connections && r == 0; i++)
-		r = ask_challenge(l, i);
+		r = next_player(l, i);
 	while (r == 0 && l->failed == 0 && l->done < l->n) {
 		if (clk_mono_ms() > until)
 			return err_say(-ETIMEDOUT, "%zu of %zu players signed in", l->done, l->n);

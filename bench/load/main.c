@@ -18,6 +18,7 @@
 
 struct options {
 	const char *api;
+	FILE *told;
 	struct http_conf http;
 	size_t bets, wallets;
 	struct plan plan;
@@ -29,10 +30,11 @@ struct options {
 static const char usage[] =
 	"bench-load --api HOST:PORT {--bets N | --plan NAME:RATE:SECONDS,...} [--connections 64] [--wallets N]\n"
 	"           [--to HOST:PORT] [--from ADDRESS [--spread N]] [--start-at MS]\n"
-	"           [--chain-id 1] [--sign-threads 2] [--process NAME=PID]...\n"
+	"           [--chain-id 1] [--sign-threads 2] [--told FILE] [--process NAME=PID]...\n"
 	"Closed loop of --bets, or an open loop of the plan's parts, one behind the other, each of RATE bets a second.\n"
 	"Wallets sign in at --api; bets go to --to, if given, from N addresses from ADDRESS on. The plan begins at the\n"
 	"moment --start-at (ms since 1970), so that others can keep step. --wallets 1 is a flood: its cells come again.\n"
+	"FILE gets the body of each acceptance, a line each. A server that is killed and started again is waited for.\n"
 	"The named processes' CPU time is measured, and the first one's memory. New wallets need a TAP_WELCOME_CREDIT.\n";
 
 static int parse_options(struct options *o, int argc, char **argv)
@@ -43,7 +45,8 @@ static int parse_options(struct options *o, int argc, char **argv)
 		{ "wallets", required_argument, NULL, 'w' }, { "to", required_argument, NULL, 'o' },
 		{ "from", required_argument, NULL, 'f' }, { "spread", required_argument, NULL, 's' },
 		{ "start-at", required_argument, NULL, 'b' }, { "chain-id", required_argument, NULL, 'i' },
-		{ "sign-threads", required_argument, NULL, 't' }, { "process", required_argument, NULL, 'p' }, { 0 },
+		{ "told", required_argument, NULL, 'd' }, { "sign-threads", required_argument, NULL, 't' },
+		{ "process", required_argument, NULL, 'p' }, { 0 },
 	};
 	int c, r = 0;
 	while (r == 0 && (c = getopt_long(argc, argv, "", names, NULL)) != -1) {
@@ -59,6 +62,10 @@ static int parse_options(struct options *o, int argc, char **argv)
 		case 'b': o->start_ms = strtoll(optarg, NULL, 10); break;
 		case 'i': o->chain_id = strtoll(optarg, NULL, 10); break;
 		case 't': o->threads = (unsigned) strtoul(optarg, NULL, 10); break;
+		case 'd':
+			o->told = fopen(optarg, "ae");
+			r = o->told ? 0 : err_say(-errno, "%s: %s", optarg, strerror(errno));
+			break;
 		case 'p': r = procs_add(&o->procs, optarg); break;
 		default: return err_say(-EINVAL, "an unknown option");
 		}
@@ -75,7 +82,7 @@ static int run(const struct options *o, struct buf *out)
 {
 	bool open = o->plan.shots > 0;
 	size_t bets = open ? o->plan.shots : o->bets, n_players = o->wallets ? o->wallets : bets / SHOTS_A_PLAYER + 1;
-	struct volley_conf conf = { .http = o->http, .plan = open ? &o->plan : NULL };
+	struct volley_conf conf = { .http = o->http, .plan = open ? &o->plan : NULL, .told = o->told };
 	struct shots_conf signing = { .api = o->api, .plan = conf.plan, .wanted = o->bets, .start_ms = o->start_ms,
 		.chain_id = o->chain_id, .stake_micros = MICROS_PER_USD, .threads = o->threads, .flood = o->wallets == 1 };
 	struct player *players;
@@ -119,5 +126,9 @@ int main(int argc, char **argv)
 	else
 		(void) puts(out.p);
 	buf_free(&out);
+	if (o.told && fclose(o.told) != 0) {
+		(void) fprintf(stderr, "bench-load: --told: %s\n", strerror(errno));
+		return 1;
+	}
 	return r < 0 ? 1 : 0;
 }

@@ -104,6 +104,8 @@ static void answered(void *u, size_t conn, const struct http_reply *reply)
 {
 	struct gun *g = u;
 	note(g, conn, reply);
+	if (reply->status == 202 && g->conf->told)
+		(void) fprintf(g->conf->told, "%.*s\n", (int) reply->n, reply->body);
 	if (g->conf->plan || g->next == g->shots->n) {
 		idle_push(g, conn);
 		return;

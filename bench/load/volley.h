@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "attr.h"
 #include "http.h"
@@ -20,6 +21,7 @@ struct volley_conf {
 	struct http_conf http;
 	const struct plan *plan; /* NULL: closed loop */
 	int64_t start_ms;        /* wall; not before */
+	FILE *told;              /* NULL, or where the body of each acceptance goes, a line each, as soon as it came */
 };
 
 struct answer {

@@ -245,3 +245,22 @@ bool ctl_number(struct ctl *c, const char *name, int64_t min, int64_t max, int64
 	ctl_fail(c, EX_USAGE, "--%s %s: must be an integer from %lld to %lld", name, text, (long long) min, (long long) max);
 	return false;
 }
+
+bool ctl_span(struct ctl *c, const char *name, int64_t max_s, int64_t preset_s, int64_t *ret_s)
+{
+	static const struct { char unit; int64_t seconds; } units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
+	const char *text = ctl_option(c, name);
+	size_t digits = text ? strspn(text, "0123456789") : 0;
+	*ret_s = preset_s;
+	if (!text)
+		return true;
+	for (size_t i = 0; digits > 0 && digits < 10 && i < ARRAY_LEN(units); i++) {
+		int64_t v = strtoll(text, NULL, 10) * units[i].seconds;
+		if (text[digits] != units[i].unit || text[digits + 1] || v < 1 || v > max_s)
+			continue;
+		*ret_s = v;
+		return true;
+	}
+	ctl_fail(c, EX_USAGE, "--%s %s: must be such as 90s, 30m, 2h or 7d, at most %lldd", name, text, (long long) max_s / 86400);
+	return false;
+}

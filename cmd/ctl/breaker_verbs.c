@@ -6,9 +6,9 @@
 #include "err.h"
 #include "msg.h"
 
-enum { MINUTES_PRESET = 60, MINUTES_MAX = 7 * 24 * 60 };
+enum { SPAN_PRESET_S = 3600, SPAN_MAX_S = 7 * 24 * 3600 };
 
-static int order(struct ctl *c, const char *word, int64_t minutes, int64_t *ret_heard)
+static int order(struct ctl *c, const char *word, int64_t span_s, int64_t *ret_heard)
 {
 	const struct bus_reply *reply;
 	struct bus *bus;
@@ -18,7 +18,7 @@ static int order(struct ctl *c, const char *word, int64_t minutes, int64_t *ret_
 	if (strcmp(word, "auto") == 0)
 		r = bus_command(bus, &reply, "DEL %s", KEY_OVERRIDE);
 	else
-		r = bus_command(bus, &reply, "SET %s %s EX %lld", KEY_OVERRIDE, word, (long long) minutes * 60);
+		r = bus_command(bus, &reply, "SET %s %s EX %lld", KEY_OVERRIDE, word, (long long) span_s);
 	if (r == 0 && bus_kind(reply) == BUS_ERROR)
 		r = err_say(-EAGAIN, "Redis answered: %s", bus_text(reply, NULL));
 	if (r == 0)
@@ -31,25 +31,26 @@ static int order(struct ctl *c, const char *word, int64_t minutes, int64_t *ret_
 
 static int breaker(struct ctl *c, const char *word)
 {
-	int64_t minutes, heard = 0;
+	int64_t span_s, heard = 0;
 	int code;
-	if (!ctl_number(c, "minutes", 1, MINUTES_MAX, MINUTES_PRESET, &minutes))
+	if (!ctl_span(c, "for", SPAN_MAX_S, SPAN_PRESET_S, &span_s))
 		return EX_USAGE;
 	_cleanup_(week_closep) struct week *w = ctl_book(c, STORE_WRITE, &code);
 	if (!w)
 		return code;
-	code = ctl_audit(c, w, "breaker %s", word);
+	bool ends = strcmp(word, "auto") != 0;
+	code = ends ? ctl_audit(c, w, "breaker %s for %lld s", word, (long long) span_s) : ctl_audit(c, w, "breaker %s", word);
 	if (code)
 		return code;
-	int r = order(c, word, minutes, &heard);
+	int r = order(c, word, span_s, &heard);
 	if (r < 0) {
 		code = ctl_audit(c, w, "breaker %s: Redis could not be told", word);
 		return code ? code : ctl_fail_errno(c, r, "Redis");
 	}
 	out_text(&c->out, "breaker", word);
 	out_int(&c->out, "heard_by", heard);
-	if (strcmp(word, "auto") != 0)
-		out_time(&c->out, "until", c->now_ms + minutes * 60000);
+	if (ends)
+		out_time(&c->out, "until", c->now_ms + span_s * 1000);
 	if (heard == 0)
 		out_say(&c->out, "no daemon listens now; those that start later will find it");
 	return 0;

@@ -55,6 +55,8 @@ const char *ctl_word(const struct ctl *c, int i);
 /* Readers that say what is wrong: false after ctl_fail with EX_USAGE. An absent optional number is `preset`. */
 MUST_CHECK bool ctl_wallet(struct ctl *c, struct wallet *ret);
 MUST_CHECK bool ctl_number(struct ctl *c, const char *name, int64_t min, int64_t max, int64_t preset, int64_t *ret);
+/* A span such as 90s, 30m, 2h or 7d, in seconds. */
+MUST_CHECK bool ctl_span(struct ctl *c, const char *name, int64_t max_s, int64_t preset_s, int64_t *ret_s);
 
 /* Says why on stderr (and as `error` in JSON); returns the code. */
 PRINTF_LIKE(3, 4) int ctl_fail(struct ctl *c, int code, const char *fmt, ...);

@@ -93,10 +93,10 @@ static void learn_basis(struct index *ix, size_t i, int64_t seen_e9)
 	ix->basis[i].e9 += off / ix->basis[i].samples;
 }
 
-/* After the standings are known. */
-static void doubt_basis(struct index *ix, size_t i, int64_t mono_ms)
+/* After the standings are known. far: what it says now is further off than tether moves at once. */
+static void doubt_basis(struct index *ix, size_t i, bool far, int64_t mono_ms)
 {
-	if (ix->standing[i] != VENUE_OFF_BAND)
+	if (ix->standing[i] != VENUE_OFF_BAND && !far)
 		ix->basis[i].apart_ms = 0;
 	else if (ix->basis[i].apart_ms == 0)
 		ix->basis[i].apart_ms = mono_ms;
@@ -163,9 +163,13 @@ static void learn(struct index *ix, const struct round *r, const struct index_in
 {
 	int64_t usd_e4 = dollar_median(r, in);
 	for (size_t i = 0; i < r->n; i++) {
-		if (usd_e4 && r->counts[i] && in[i].quote == QUOTED_USDT)
-			learn_basis(ix, i, basis_of(in[i].mid_e4, usd_e4));
-		doubt_basis(ix, i, mono_ms);
+		bool far = false;
+		if (usd_e4 && r->counts[i] && in[i].quote == QUOTED_USDT) {
+			int64_t seen = basis_of(in[i].mid_e4, usd_e4);
+			far = ix->basis[i].e9 && llabs(seen - ix->basis[i].e9) > BASIS_STEP_MAX;
+			learn_basis(ix, i, seen);
+		}
+		doubt_basis(ix, i, far, mono_ms);
 	}
 }
 

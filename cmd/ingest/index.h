@@ -3,8 +3,8 @@
  * never compared with ours) and lies within band_bp of the median. Fewer than min_venues live: no price.
  * Tether is no dollar: a venue that quotes in USDT is converted by its own slowly learned basis against the median of the dollar
  * venues. The basis is kept while they are away, and by its owner over a restart, so that their going does not move the index; a venue
- * whose basis was never learned does not count, unless all venues quote in USDT: then that is the price's currency. A basis that puts its
- * venue out of the band for INDEX_RELEARN_MS was wrong, or is no more: it is forgotten and learned anew.
+ * whose basis was never learned does not count, unless all venues quote in USDT: then that is the price's currency. A basis that
+ * for INDEX_RELEARN_MS puts its venue out of the band, or disagrees by more than tether moves at once, is wrong: it is learned anew.
  * Always true, of the venues that are fresh: while those that tell the truth are more than those that do not, the price lies between
  * the least and the greatest of what they say. So a venue that lies, lags or stands moves it by no more than their spread.
  * Prices are in 1e-4 USD, so that the mid of two cents is exact. Thread: one owner. */

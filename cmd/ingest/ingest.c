@@ -153,7 +153,7 @@ int ingest_turn(void)
 	wait_for_boundary();
 	int heard = atomic_exchange(&ingest.override_heard, 0);
 	if (heard)
-		publish_override(ingest.publish, (enum breaker_override) (heard - 1));
+		publish_override(ingest.publish, (enum breaker_override) (heard - 1), INT64_MAX);
 	int64_t slot = clk_now_ms() / s->tick_ms;
 	if (slot > ingest.tick_slot) {
 		ingest.tick_slot = slot;

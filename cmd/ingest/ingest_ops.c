@@ -4,6 +4,7 @@
 #include "clk.h"
 #include "ingest.h"
 #include "ingest_impl.h"
+#include "msg.h"
 
 static enum health health_of(enum feed_state feed)
 {
@@ -39,6 +40,7 @@ void ingest_health(struct ops_health *h, void *u)
 	else
 		jw_null(&h->w, "tick_age_ms");
 	jw_bool(&h->w, "betting", view.betting);
+	jw_str(&h->w, "override", override_name(view.override));
 	ops_check_end(h);
 }
 
@@ -173,6 +175,7 @@ void ingest_metrics(struct buf *out, void *u)
 	ops_gauge(out, "tap_feed_state", "0 healthy, 1 degraded, 2 critical", (double) view.feed);
 	ops_counter(out, "tap_feed_state_changes_total", "changes of the feed's state", view.changes);
 	ops_gauge(out, "tap_betting", "1 while bets may be taken", view.betting);
+	ops_gauge(out, "tap_circuit_override", "the operator's word: 0 auto, 1 open (no bets), 2 close", (double) view.override);
 	ops_gauge(out, "tap_redis_up", "1 while Redis answers", view.redis_up);
 	ops_gauge(out, "tap_price_usd", "newest official price", (double) view.last.p_cents / 100);
 	ops_gauge(out, "tap_volatility", "of the last minute, per square root of a year", view.pricing.volatility);

@@ -106,10 +106,11 @@ static void redis_answered(struct publish *p, int r, const char *what)
 	(void) pthread_mutex_unlock(&p->lock);
 }
 
-/* What the breaker says now, for those who look; logged when the feed's state changed. */
+/* What the breaker says now, for those who look; logged when the feed's state or the override changed. */
 static void show_breaker(struct publish *p)
 {
 	enum feed_state before = p->view.feed;
+	enum breaker_override word = p->view.override;
 	(void) pthread_mutex_lock(&p->lock);
 	p->view.feed = p->breaker.feed;
 	p->view.betting = breaker_betting(&p->breaker);
@@ -118,29 +119,28 @@ static void show_breaker(struct publish *p)
 	(void) pthread_mutex_unlock(&p->lock);
 	if (before != p->breaker.feed)
 		log_notice("price feed: %s, was %s", feed_state_name(p->breaker.feed), feed_state_name(before));
+	if (word != p->breaker.override)
+		log_notice("circuit override: %s, was %s", override_name(p->breaker.override), override_name(word));
 }
 
-void publish_override(struct publish *p, enum breaker_override o)
+void publish_override(struct publish *p, enum breaker_override o, int64_t until_ms)
 {
-	if (o == p->breaker.override)
-		return;
-	log_notice("circuit override: %s, was %s", override_name(o), override_name(p->breaker.override));
-	(void) breaker_set_override(&p->breaker, o);
+	(void) breaker_set_override_until(&p->breaker, o, until_ms);
 	show_breaker(p);
 }
 
 /* The stored word counts while it is there; when it goes (it expires), the breaker follows the feed again. */
-static void read_override(struct publish *p, const struct bus_reply *stored)
+static void read_override(struct publish *p, const struct bus_reply *stored, int64_t life_ms)
 {
 	enum breaker_override o;
 	size_t n;
 	const char *text = bus_text(stored, &n);
 	if (bus_kind(stored) == BUS_TEXT && override_parse(&o, text, n)) {
 		p->override_stored = true;
-		publish_override(p, o);
+		publish_override(p, o, life_ms >= 0 ? clk_mono_ms() + life_ms : INT64_MAX);
 	} else if (bus_kind(stored) == BUS_NIL && p->override_stored) {
 		p->override_stored = false;
-		publish_override(p, BREAKER_AUTO);
+		publish_override(p, BREAKER_AUTO, INT64_MAX);
 	}
 }
 
@@ -310,6 +310,8 @@ static int tell_state(struct publish *p)
 	if (r == 0)
 		r = bus_addf(p->bus, "GET %s", KEY_OVERRIDE);
 	if (r == 0)
+		r = bus_addf(p->bus, "PTTL %s", KEY_OVERRIDE);
+	if (r == 0)
 		r = bus_flush(p->bus);
 	return r;
 }
@@ -317,8 +319,8 @@ static int tell_state(struct publish *p)
 void publish_state(struct publish *p)
 {
 	int64_t mono_ms = clk_mono_ms();
-	if (breaker_time(&p->breaker, mono_ms))
-		show_breaker(p);
+	(void) breaker_time(&p->breaker, mono_ms);
+	show_breaker(p);
 	bool changed = p->told_feed != p->view.feed || p->told_betting != p->view.betting;
 	if (p->told_ms && mono_ms - p->told_ms < STATE_MS && (!changed || !p->view.redis_up))
 		return;
@@ -333,5 +335,5 @@ void publish_state(struct publish *p)
 		return;
 	p->told_feed = feed;
 	p->told_betting = betting;
-	read_override(p, bus_reply(p->bus, 2));
+	read_override(p, bus_reply(p->bus, 2), bus_int(bus_reply(p->bus, 3)));
 }

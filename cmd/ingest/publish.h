@@ -40,8 +40,8 @@ void publish_state(struct publish *p);
  * is away. */
 MUST_CHECK int publish_recall_basis(struct publish *p, const char *venue, int64_t *ret_e9);
 void publish_keep_basis(struct publish *p, const char *venue, int64_t basis_e9);
-/* The operator's word, as it was heard. */
-void publish_override(struct publish *p, enum breaker_override o);
+/* The operator's word, as it was heard; it ends at until_ms (monotonic), INT64_MAX: when he says so. */
+void publish_override(struct publish *p, enum breaker_override o, int64_t until_ms);
 
 void publish_view(struct publish *p, struct publish_view *ret);
 struct ops_histogram *publish_grid_seconds(struct publish *p);

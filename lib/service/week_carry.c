@@ -222,7 +222,7 @@ static int drop_bet(struct roll *r, const struct bet *b)
 struct bet_pass {
 	struct roll *r;
 	struct bet *bets;
-	size_t n, cap, old; /* old: how far the first pass's list is compared */
+	size_t n, cap, old; /* old: how far the last pass's list is compared */
 	int got;
 };
 

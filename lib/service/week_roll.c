@@ -1,6 +1,6 @@
-/* The week's end. What the new file must hold is brought over by the same passes twice: first from a snapshot of the old file,
- * while others write to it; then under the gate, when only what changed meanwhile is left to be made up. What was brought over is
- * kept in memory, so that the second pass compares and the opening's hash needs no reading back. */
+/* The week's end. What the new file must hold is brought over by the same pass three times: twice from a snapshot of the old file,
+ * while others write to it; then under the gate, when only what changed since the second is left to be made up. What was brought over
+ * is kept in memory, so that a later pass compares and the opening's hash needs no reading back. */
 #include "week_roll_impl.h"
 
 #include <errno.h>
@@ -13,8 +13,8 @@
 #include "err.h"
 #include "schema.h"
 
-/* First pass: from a snapshot, nobody waits. */
-static int copy_most(struct roll *r)
+/* A pass from a snapshot: nobody waits. */
+static int copy_from_snapshot(struct roll *r, bool first)
 {
 	struct store *from = NULL;
 	int got = store_open_in(&from, r->w->gate, store_path(r->w->book), STORE_READ, &schema_week);
@@ -25,10 +25,10 @@ static int copy_most(struct roll *r)
 	got = store_begin(r->from);
 	if (got == 0)
 		got = store_begin(r->to);
-	if (got == 0)
+	if (got == 0 && first)
 		got = roll_lift_triggers(r);
 	if (got == 0)
-		got = roll_bring_all(r, true);
+		got = roll_bring_all(r, first);
 	if (got == 0)
 		got = store_commit(r->to);
 	else
@@ -37,6 +37,13 @@ static int copy_most(struct roll *r)
 	r->from = NULL;
 	(void) store_checkpointer(r->to);
 	return got == 0 ? store_checkpoint(r->to, 1) : got;
+}
+
+/* The first pass is long, and much changes meanwhile; the second is short, and leaves little for the one under the gate. */
+static int copy_most(struct roll *r)
+{
+	int got = copy_from_snapshot(r, true);
+	return got == 0 ? copy_from_snapshot(r, false) : err_trace(got);
 }
 
 /* The new file's first chain row: over the openings and the bets that are carried over. */
@@ -105,7 +112,7 @@ static int make_up_the_rest(struct roll *r)
 	return err_trace(got);
 }
 
-/* Second pass: under the gate, from the file itself. */
+/* Last pass: under the gate, from the file itself. */
 static int finish(struct roll *r)
 {
 	int got = gate_enter(r->w->gate);

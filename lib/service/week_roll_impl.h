@@ -25,7 +25,7 @@ struct roll {
 	int64_t rows, rows_cap;
 	struct bet *bets;        /* by key */
 	size_t n_bets;
-	int64_t withdrawals_from; /* the second pass takes those from this id again */
+	int64_t withdrawals_from; /* later passes take those from this id again */
 	int64_t refs_until;      /* ledger row up to which external ids were brought over */
 	struct seal_sum sealed;  /* accounts, external ids, limits, session keys */
 	int64_t limits_until, keys_until; /* rows up to which they were */
@@ -33,7 +33,7 @@ struct roll {
 	size_t n_triggers;
 };
 
-/* The new file's rows are for ever once it is a book; until then the second pass must correct them. */
+/* The new file's rows are for ever once it is a book; until then later passes must correct them. */
 MUST_CHECK int roll_lift_triggers(struct roll *r);
 MUST_CHECK int roll_set_triggers(struct roll *r);
 /* Binds a row's columns as they are. Borrowed until the next step of `from`. */

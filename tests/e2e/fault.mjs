@@ -73,14 +73,13 @@ test('the feed silent for 15 s', async (t) => {
 	const cells = [];
 	await t.test('bets before it', async () => {
 		for (let i = 0; i < 3; i++) {
-			const answer = await calm.bet({ cell: calm.fresh((await calm.get('/grid')).body, i).cell });
+			const { answer } = await calm.place(i);
 			assert.equal(answer.status, 202, answer.text);
 			calm.told.push(answer.body);
 			cells.push(answer.body);
 		}
 	});
-	const signed = await calm.signed({ cell: calm.fresh(player.newest.grid, 8).cell });
-	const first = await calm.post(signed);
+	const { bet: signed, answer: first } = await calm.place(8);
 	assert.equal(first.status, 202, first.text);
 	calm.told.push(first.body);
 	await product.replay('stall all 15s');

@@ -1,15 +1,33 @@
-// kill -9 of each daemon in turn while players bet: the invariants hold, and every bet is decided once.
+// kill -9 of each daemon in turn while players bet, then of api and resolver again and again under a crowd's load: the invariants
+// hold, what was told stands, and every bet is decided once. TAP_KILLS: how often; TAP_SEED repeats a choice of victims and moments.
 import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import test, { after, before } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Bettor, columnOf } from './lib/bettor.mjs';
 import { Product, WELCOME, until } from './lib/product.mjs';
-import { W, auditBook, auditColumns } from './lib/judge.mjs';
+import { W, auditBook, auditColumns, auditTold } from './lib/judge.mjs';
 
-let product, players, started;
+const KILLS = Number(process.env.TAP_KILLS || 10), RATE = 150;
+const SEED = Number(process.env.TAP_SEED || Date.now() % 1e9);
+const MOST = '1000000000000000';
+let product, players, started, state = SEED;
+
+// mulberry32
+function dice() {
+	state = (state + 0x6d2b79f5) | 0;
+	let t = Math.imul(state ^ (state >>> 15), 1 | state);
+	t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+	return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+}
+
+const toldFile = () => path.join(product.var, 'told');
+// The last line may be cut off.
+const told = () => (existsSync(toldFile()) ? readFileSync(toldFile(), 'utf8').split('\n').slice(0, -1).map((l) => JSON.parse(l)) : []);
 
 before(async () => {
-	product = await Product.start('kill');
+	product = await Product.start('kill', { RESTART_S: '0.1', TAP_CAP_CELL: MOST, TAP_CAP_COLUMN: MOST, TAP_CAP_OPEN: MOST });
 	players = [new Bettor(product), new Bettor(product, { key: false })];
 	for (const p of players) {
 		assert.equal((await p.login()).status, 201);
@@ -43,13 +61,31 @@ for (const part of ['api', 'ws', 'ingest', 'resolver', 'archiver', 'nginx']) {
 	});
 }
 
-test('resolver and api killed again and again at random moments', async () => {
-	for (let i = 0; i < 6; i++) {
-		await product.kill(i % 2 ? 'api' : 'resolver');
-		await sleep(700 + Math.random() * 1500);
+test(`resolver and api killed ${KILLS} times under load`, async (t) => {
+	let loading = true, runs = 0, cut = 0;
+	t.diagnostic(`TAP_SEED=${SEED}`);
+	const load = (async () => {
+		while (loading) {
+			cut += await product.load(toldFile(), { rate: RATE, seconds: 6 }) === 0 ? 0 : 1;
+			runs++;
+		}
+	})();
+	await until('the load', 60_000, () => told().length > RATE);
+	const killed = { api: 0, resolver: 0 };
+	for (let i = 0; i < KILLS; i++) {
+		const parts = [['api'], ['resolver'], ['api', 'resolver']][Math.floor(dice() * 3)];
+		for (const part of parts) {
+			await product.kill(part);
+			killed[part]++;
+		}
+		await sleep(100 + dice() * 2400);
 	}
+	loading = false;
+	await load;
 	const before = players.map((p) => p.told.length);
 	await until('bets again', 40_000, () => players.every((p, i) => p.told.length > before[i] + 2));
+	t.diagnostic(`api killed ${killed.api} times, resolver ${killed.resolver}; ${told().length} bets told in ${runs} runs, ${cut} of them cut`);
+	assert.ok(told().length > RATE * KILLS / 20, `${told().length} bets told`);
 });
 
 test('what was told stands, all is decided once, the book holds', async () => {
@@ -60,6 +96,10 @@ test('what was told stands, all is decided once, the book holds', async () => {
 		assert.ok(bets.length > 20, `${bets.length} bets`);
 		assert.ok(outcomes.lost > 0 || outcomes.won > 0, JSON.stringify(outcomes));
 	}
+	await until('the crowd\'s bets to be decided', 120_000,
+		async () => (await product.sql('SELECT count(*) AS n FROM bets WHERE status = 1'))[0].n === 0, 1000);
+	const bets = await auditTold(product, told());
+	assert.ok(bets >= told().length);
 	await auditColumns(players[0].api, started, columnOf(Date.now()) - 2 * W);
 	await auditBook(product);
 	assert.deepEqual(product.complaints(), []);

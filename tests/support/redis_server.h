@@ -1,5 +1,5 @@
-/* redis_server.h - a real redis-server of the test's own: on a unix socket in a fresh folder, without persistence, stopped and
- * removed at the end. For tests only. */
+/* redis_server.h - a real redis-server of the test's own: on a unix socket in a fresh folder, without persistence unless asked for,
+ * stopped and removed at the end. For tests only. */
 #ifndef TAP_TEST_REDIS_SERVER_H
 #define TAP_TEST_REDIS_SERVER_H
 
@@ -15,11 +15,13 @@
 #include <unistd.h>
 
 #include "clk.h"
+#include "folder.h"
 
 struct redis_server {
 	char dir[64];
 	char socket[96];
 	char address[104]; /* as TAP_REDIS wants it */
+	bool durable;         /* set before redis_server_start: an append-only file, synced each second, as conf/redis.conf.in has it */
 	const char *password; /* set before redis_server_start: asked of every client; NULL: none */
 	pid_t pid;
 };
@@ -50,7 +52,7 @@ static inline bool redis_server_run(struct redis_server *s)
 	if (s->pid == 0) {
 		(void) prctl(PR_SET_PDEATHSIG, SIGKILL);
 		(void) execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", s->socket, "--dir", s->dir, "--save", "",
-				"--appendonly", "no", "--logfile", "redis.log", "--requirepass", s->password ? s->password : "",
+				"--appendonly", s->durable ? "yes" : "no", "--appendfsync", "everysec", "--logfile", "redis.log", "--requirepass", s->password ? s->password : "",
 				(char *) NULL);
 		_exit(127);
 	}
@@ -72,7 +74,7 @@ static inline bool redis_server_start(struct redis_server *s)
 	return redis_server_run(s);
 }
 
-/* All data is gone with it. */
+/* All data is gone with it, unless it is durable. */
 static inline void redis_server_kill(struct redis_server *s)
 {
 	if (s->pid > 0) {
@@ -85,11 +87,8 @@ static inline void redis_server_kill(struct redis_server *s)
 
 static inline void redis_server_stop(struct redis_server *s)
 {
-	char log[96];
 	redis_server_kill(s);
-	(void) snprintf(log, sizeof log, "%s/redis.log", s->dir);
-	(void) unlink(log);
-	(void) rmdir(s->dir);
+	(void) folder_remove(s->dir);
 }
 
 #endif

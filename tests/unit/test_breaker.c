@@ -113,6 +113,61 @@ static void a_restart_heals_nothing(void **state)
 			{ OVERRIDE, BREAKER_CLOSED, false, FEED_CRITICAL, false }, { TICK, 100, true, FEED_CRITICAL, true });
 }
 
+/* The header's first table, cell by cell, and that the second holds in every state that can be. */
+static void the_tables_are_what_the_header_says(void **state)
+{
+	(void) state;
+	static const enum feed_state feed[FEED_STATES][FEED_EVENTS] = {
+		{ FEED_HEALTHY, FEED_HEALTHY, FEED_HEALTHY, FEED_DEGRADED, FEED_CRITICAL },
+		{ FEED_HEALTHY, FEED_DEGRADED, FEED_HEALTHY, FEED_DEGRADED, FEED_CRITICAL },
+		{ FEED_HEALTHY, FEED_CRITICAL, FEED_HEALTHY, FEED_CRITICAL, FEED_CRITICAL },
+	};
+	static const bool betting[3][FEED_STATES + 1] = {
+		[BREAKER_AUTO] = { true, true, false, false },
+		[BREAKER_OPEN] = { false, false, false, false },
+		[BREAKER_CLOSED] = { true, true, true, false },
+	};
+	for (int s = 0; s < FEED_STATES; s++)
+		for (int e = 0; e < FEED_EVENTS; e++)
+			assert_int_equal(feed_next((enum feed_state) s, (enum feed_event) e), feed[s][e]);
+	for (int o = BREAKER_AUTO; o <= BREAKER_CLOSED; o++) {
+		for (int s = 0; s <= FEED_STATES; s++) {
+			struct breaker b;
+			breaker_init(&b, &rules, 0);
+			b.feed = s < FEED_CRITICAL ? (enum feed_state) s : FEED_CRITICAL;
+			b.silent = s == FEED_STATES;
+			(void) breaker_set_override(&b, (enum breaker_override) o);
+			assert_int_equal(breaker_betting(&b), betting[o][s]);
+		}
+	}
+}
+
+static void an_override_ends_by_itself(void **state)
+{
+	(void) state;
+	struct breaker b;
+	breaker_init(&b, &rules, 0);
+	assert_true(breaker_tick(&b, 0));
+	assert_true(breaker_set_override_until(&b, BREAKER_OPEN, 2000));
+	assert_false(breaker_time(&b, 1999));
+	assert_false(breaker_betting(&b));
+	assert_true(breaker_time(&b, 2000));
+	assert_true(breaker_betting(&b));
+	assert_int_equal(b.override, BREAKER_AUTO);
+	assert_true(breaker_set_override_until(&b, BREAKER_OPEN, 2500));
+	assert_true(breaker_tick(&b, 3000)); /* a tick tells the time too */
+	assert_true(breaker_set_override_until(&b, BREAKER_OPEN, 4000));
+	assert_false(breaker_set_override_until(&b, BREAKER_OPEN, 6000)); /* a later end */
+	assert_false(breaker_tick(&b, 5000));
+	assert_true(breaker_set_override(&b, BREAKER_AUTO)); /* and he may take it back */
+	assert_true(breaker_set_override_until(&b, BREAKER_CLOSED, 17000) == false);
+	assert_true(breaker_tick(&b, 16000)); /* critical for its gap, but bets are allowed */
+	assert_int_equal(b.feed, FEED_CRITICAL);
+	assert_true(breaker_betting(&b));
+	assert_true(breaker_tick(&b, 17000));
+	assert_false(breaker_betting(&b));
+}
+
 /* The rules again, from the whole history of ticks: no state but the ticks and whether the feed was sick. */
 struct story {
 	int64_t ticks[20000];
@@ -188,6 +243,8 @@ int main(void)
 		cmocka_unit_test(the_override_changes_betting_alone),
 		cmocka_unit_test(a_restart_heals_nothing),
 		cmocka_unit_test(a_long_run_agrees_with_the_plain_words),
+		cmocka_unit_test(the_tables_are_what_the_header_says),
+		cmocka_unit_test(an_override_ends_by_itself),
 		cmocka_unit_test(states_have_names),
 	};
 	return cmocka_run_group_tests_name("breaker", tests, NULL, NULL);

@@ -197,8 +197,11 @@ static void what_is_wrong_on_the_line_is_64(void **state)
 		"deposit --wallet 0x5aaeb6053F3E94C9b9A09f33669435E7Ef1BeAed --amount 1 --ref a",
 		"deposit --wallet " WALLET " --amount 1 --ref 1234567890123456789012345678901234567890123456789012345678901234",
 		"ledger --wallet " WALLET " --from 5 --to 4", "ledger --wallet " WALLET " --ref-type bet",
-		"ledger --wallet " WALLET " --limit 0", "bet show", "bet show 5", "verify", "verify 1771234565 --bet 01KJ3D3R2HG00000000000000A", "verify --bet 5", "verify 7", "verify x", "verify -5",
-		"breaker", "breaker open --minutes 0",
+		"ledger --wallet " WALLET " --limit 0", "bet show", "bet show 5", "verify", "verify --bet 5", "verify 7", "verify x",
+		"verify 1771234565 --bet 01KJ3D3R2HG00000000000000A", "verify -5",
+		"breaker", "breaker open --for 0s", "breaker open --for 5", "breaker open --for 8d",
+		"breaker open --for -5m", "breaker open --for m", "breaker open --for 5mm", "breaker open --for 9999999999s",
+		"breaker auto --for 5m",
 	};
 	struct world *w = *state;
 	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
@@ -249,6 +252,14 @@ static bool look_at(void *u, const struct audit_row *row)
 	s->suspended += ours && strncmp(row->what, "user suspend", 12) == 0;
 	s->resumed += ours && strncmp(row->what, "user resume", 11) == 0;
 	s->why += strcmp(row->why, "chargeback-7") == 0;
+	return true;
+}
+
+static bool count_orders(void *u, const struct audit_row *row)
+{
+	int *n = u;
+	*n += strcmp(row->who, "tester") == 0 &&
+	      (strcmp(row->what, "breaker open for 300 s") == 0 || strcmp(row->what, "breaker auto") == 0);
 	return true;
 }
 
@@ -354,7 +365,7 @@ static void a_column_is_verified_from_evidence_and_history(void **state)
 	bus_close(bus);
 
 	/* the order is kept for who starts later, and told to who listens */
-	assert_int_equal(ctl(w, "breaker open --minutes 5 --json"), 0);
+	assert_int_equal(ctl(w, "breaker open --for 5m --json"), 0);
 	assert_true(text_is(w, "breaker", "open"));
 	assert_int_equal(bus_open(&bus, &conf), 0);
 	assert_int_equal(bus_command(bus, &reply, "GET %s", KEY_OVERRIDE), 0);
@@ -366,6 +377,15 @@ static void a_column_is_verified_from_evidence_and_history(void **state)
 	assert_int_equal(bus_int(reply), 0);
 	bus_close(bus);
 	redis_server_stop(&redis);
+
+	/* and written down, with how long */
+	struct week *week;
+	char finding[128];
+	int orders = 0;
+	assert_int_equal(week_open(&week, w->dir, STORE_READ, clk_now_ms()), 0);
+	assert_int_equal(week_audit_read(week, count_orders, &orders, finding, sizeof finding), 0);
+	week_close(week);
+	assert_int_equal(orders, 2);
 }
 
 /* A quote that lives at placed_ms, and the first cell of it that is open, with its rate. */

@@ -1,4 +1,5 @@
-/* The ticks in a real Redis: order, lateness, trim, reading back. */
+/* The ticks in a real Redis: order, lateness, trim, reading back, the room they take, and what a kill of Redis leaves of them.
+ * TAP_HISTORY_TICKS: how many are put for the measurement (150000); 6048000 is a whole week. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -230,6 +231,132 @@ static void what_is_no_tick_is_told(void **state)
 	assert_true(history_append(bus, &(struct tick){ clk_now_ms(), 5 }) < 0);
 }
 
+/* ---- a week within 200 MB ---- */
+
+/* What the shipped configuration says of streams, given to the private server. */
+static void take_shipped_nodes(void)
+{
+	char line[256], name[64];
+	long long value;
+	const struct bus_reply *r;
+	int taken = 0;
+	FILE *conf = fopen(TAP_SOURCE_DIR "/conf/redis.conf.in", "re");
+	assert_non_null(conf);
+	while (fgets(line, sizeof line, conf)) {
+		if (sscanf(line, "%63[a-z-] %lld", name, &value) != 2 || strncmp(name, "stream-node-max-", 16) != 0)
+			continue;
+		assert_int_equal(bus_command(bus, &r, "CONFIG SET %s %lld", name, value), 0);
+		assert_int_not_equal(bus_kind(r), BUS_ERROR);
+		taken++;
+	}
+	(void) fclose(conf);
+	assert_int_equal(taken, 2);
+}
+
+static int64_t used_memory(void)
+{
+	const struct bus_reply *r;
+	assert_int_equal(bus_command(bus, &r, "INFO memory"), 0);
+	const char *at = strstr(bus_text(r, NULL), "used_memory:");
+	assert_non_null(at);
+	return strtoll(at + strlen("used_memory:"), NULL, 10);
+}
+
+static void a_week_fits(void **state)
+{
+	enum { WEEK_TICKS = HISTORY_DAYS * 24 * 3600 * 10, ROOM = 200000000, BATCH = 1000 };
+	const char *more = getenv("TAP_HISTORY_TICKS");
+	int64_t n = more ? strtoll(more, NULL, 10) : 150000, cents = 9743210;
+	(void) state;
+	assert_in_range(n, 100000, WEEK_TICKS); /* fewer say nothing about so many */
+	take_shipped_nodes();
+	int64_t before = used_memory();
+	srand(5);
+	for (int64_t i = 0; i < n;) {
+		for (int k = 0; k < BATCH && i < n; k++, i++) {
+			cents += rand() % 401 - 200;
+			assert_int_equal(bus_addf(bus, "XADD %s %lld-0 p %lld", KEY_HISTORY, 1771234560000LL + 100 * i, (long long) cents), 0);
+		}
+		assert_int_equal(bus_flush(bus), 0);
+	}
+	assert_int_equal(bus_int(ask("XLEN", KEY_HISTORY)), n);
+	int64_t used = used_memory() - before, key;
+	const struct bus_reply *usage;
+	assert_int_equal(bus_command(bus, &usage, "MEMORY USAGE %s", KEY_HISTORY), 0);
+	key = bus_int(usage);
+	print_message("%lld ticks: used_memory %+lld, MEMORY USAGE %lld: %.1f bytes a tick, %.0f MB a week\n", (long long) n,
+			(long long) used, (long long) key, (double) used / (double) n, (double) used / (double) n * WEEK_TICKS / 1e6);
+	assert_true(used > 0 && used * WEEK_TICKS / n < ROOM);
+}
+
+/* ---- a kill of Redis ---- */
+
+enum { KILL_TICKS = 250 };
+
+static struct {
+	struct tick ticks[KILL_TICKS];
+	size_t n;
+} told; /* what history_append said is recorded */
+
+static void tell_ticks(struct bus *b)
+{
+	for (told.n = 0; told.n < KILL_TICKS; told.n++) {
+		redis_server_sleep_ms(10); /* before the first too: its time must be beyond what is there */
+		struct tick t = { clk_now_ms(), 9743210 + (int64_t) told.n };
+		assert_int_equal(history_append(b, &t), 0);
+		told.ticks[told.n] = t;
+	}
+}
+
+/* The first of what was told, in order, and nothing else; returns how many. */
+static size_t kept_of_told(struct bus *b)
+{
+	static struct tick kept[KILL_TICKS + 1];
+	size_t n;
+	bool more;
+	assert_int_equal(history_read(b, 0, INT64_MAX / 2, kept, KILL_TICKS + 1, &n, &more), 0);
+	assert_true(n <= told.n);
+	for (size_t i = 0; i < n; i++)
+		assert_true(kept[i].t_ms == told.ticks[i].t_ms && kept[i].p_cents == told.ticks[i].p_cents);
+	return n;
+}
+
+/* The append-only file as a power cut may leave it: the last bytes are missing. */
+static void tear(const struct redis_server *s)
+{
+	char command[256];
+	(void) snprintf(command, sizeof command, "truncate -s -37 %s/appendonlydir/*.incr.aof", s->dir);
+	assert_int_equal(system(command), 0);
+}
+
+static void a_kill_of_redis_costs_a_second_at_most(void **state)
+{
+	(void) state;
+	struct redis_server durable = { .durable = true };
+	struct bus *b;
+	assert_true(redis_server_start(&durable));
+	assert_int_equal(bus_open(&b, &(struct bus_conf){ .address = durable.address, .user = "", .password = "", .timeout_ms = 2000 }), 0);
+	tell_ticks(b);
+	int64_t killed_ms = clk_now_ms();
+	redis_server_kill(&durable);
+	assert_true(redis_server_run(&durable));
+	size_t kept = kept_of_told(b);
+	assert_true(told.ticks[0].t_ms < killed_ms - 1000); /* else nothing was shown */
+	for (size_t i = kept; i < told.n; i++)
+		assert_true(told.ticks[i].t_ms >= killed_ms - 1000);
+	assert_int_equal(history_append(b, &(struct tick){ clk_now_ms(), 1 }), 0); /* and it goes on */
+
+	assert_int_equal(bus_command(b, &(const struct bus_reply *){ NULL }, "XTRIM %s MAXLEN 0", KEY_HISTORY), 0);
+	tell_ticks(b);
+	redis_server_kill(&durable);
+	tear(&durable);
+	assert_true(redis_server_run(&durable));
+	kept = kept_of_told(b);
+	assert_true(kept < told.n && kept >= told.n - 2); /* the torn end alone */
+	bus_close(b);
+	redis_server_stop(&durable);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -243,6 +370,8 @@ int main(void)
 		cmocka_unit_test_setup(the_one_before, empty),
 		cmocka_unit_test_setup(a_column_has_its_anchor, empty),
 		cmocka_unit_test_setup(what_is_no_tick_is_told, empty),
+		cmocka_unit_test_setup(a_week_fits, empty),
+		cmocka_unit_test(a_kill_of_redis_costs_a_second_at_most),
 	};
 	return cmocka_run_group_tests(tests, start_redis, stop_redis);
 }

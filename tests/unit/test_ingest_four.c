@@ -1,6 +1,6 @@
-/* The real ingest on all four venues of the real replay: whatever one of them does, the ticks are those of the tape.
- * All venues tell the same market (Binance in a tether that is ten basis points dearer), so the others' spread is next to nothing, and a
- * price that is not on the tape was made by the one that is ill. TAP_FAULT_ROUNDS: how often every fault is played (1), TAP_FAULT_SEED: which
+/* The real ingest on all four venues of the real replay: whatever one of them does, the ticks are those of the tape. All venues tell
+ * the same market (Binance in a tether that is ten basis points dearer), so the others' spread is next to nothing, and a price that
+ * is not on the tape was made by the one that is ill. TAP_FAULT_ROUNDS: how often every fault is played (1); TAP_FAULT_SEED: which
  * venue has it, and when (1). */
 #include <setjmp.h>
 #include <stdarg.h>

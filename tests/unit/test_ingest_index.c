@@ -166,6 +166,26 @@ static void a_wrong_basis_is_forgotten(void **state)
 	assert_int_equal(e4, 60300 * USD);
 }
 
+/* Tether jumped, or it is another tether than that of the earlier run: within the band, but not what was learned. */
+static void a_basis_that_moved_is_learned_anew(void **state)
+{
+	(void) state;
+	struct index ix;
+	int64_t e4;
+	struct index_input in[3] = { usd(60000, 0), usd(60000, 0), usdt(60048, 0) };
+	index_init(&ix, &rules);
+	index_recall(&ix, 2, INDEX_BASIS_ONE);
+	for (int64_t t = NOW; t <= NOW + INDEX_RELEARN_MS + 200; t += 100) {
+		for (int i = 0; i < 3; i++)
+			in[i].heard_mono_ms = t;
+		assert_true(index_price(&ix, in, 3, t, &e4));
+		assert_int_equal(e4, 60000 * USD); /* the others outvote it meanwhile */
+		if (t == NOW + INDEX_RELEARN_MS)
+			assert_true(ix.value_e4[2] > 60020 * USD);
+	}
+	assert_in_range(ix.value_e4[2], 60000 * USD - 1, 60000 * USD + 1);
+}
+
 /* Further than a hundred basis points from the dollar is no basis. */
 static void a_broken_tether_is_left_out(void **state)
 {
@@ -199,6 +219,7 @@ int main(void)
 		cmocka_unit_test(tether_is_converted_by_its_basis),
 		cmocka_unit_test(a_basis_is_not_learned_from_an_outlier),
 		cmocka_unit_test(a_wrong_basis_is_forgotten),
+		cmocka_unit_test(a_basis_that_moved_is_learned_anew),
 		cmocka_unit_test(a_broken_tether_is_left_out),
 		cmocka_unit_test(the_highest_prices_do_not_overflow),
 	};

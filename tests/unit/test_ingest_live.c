@@ -164,19 +164,36 @@ static void redis_goes_and_comes(void **state)
 	await_status(FEED_HEALTHY, true);
 }
 
+/* Kills ingest, starts it again as systemd would, and tells how many ticks are missing between the last and the next. */
+static int64_t missing_after_kill(void)
+{
+	assert_int_equal(child_end(it.ingest, SIGKILL), 128 + SIGKILL);
+	size_t before = tick_count();
+	start_ingest();
+	await_ticks(20);
+	(void) pthread_mutex_lock(&ear.lock);
+	int64_t gap_ms = ear.ticks[before].t_ms - ear.ticks[before - 1].t_ms;
+	(void) pthread_mutex_unlock(&ear.lock);
+	return gap_ms / 100 - 1;
+}
+
 static void a_kill_is_a_short_gap(void **state)
 {
 	(void) state;
 	await_status(FEED_HEALTHY, true);
 	forget_states();
-	assert_int_equal(child_end(it.ingest, SIGKILL), 128 + SIGKILL);
-	start_ingest();
-	await_ticks(20);
+	int64_t least = INT64_MAX; /* of three, so that a busy machine is no failure */
+	for (int i = 0; i < 3 && least > 20; i++) {
+		int64_t missing = missing_after_kill();
+		least = missing < least ? missing : least;
+	}
+	assert_in_range(least, 0, 20); /* two seconds */
 	assert_true(quotes_rose());
 	await_status(FEED_HEALTHY, true);
 	(void) pthread_mutex_lock(&ear.lock);
-	assert_int_equal(ear.states_seen, 1u << FEED_HEALTHY); /* a restart is no crisis */
+	unsigned states = ear.states_seen;
 	(void) pthread_mutex_unlock(&ear.lock);
+	assert_int_equal(states, 1u << FEED_HEALTHY); /* a restart is no crisis */
 	assert_int_equal(child_end(it.ingest, SIGTERM), 0);
 	it.ingest = 0;
 }

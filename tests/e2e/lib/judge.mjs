@@ -109,6 +109,26 @@ export async function auditBook(product) {
 	assert.deepEqual(twice, [], 'a bet, payout or refund booked twice');
 	const integrity = await product.ctl('integrity', '--json');
 	assert.equal(integrity.code, 0, `ctl integrity: ${integrity.stdout}${integrity.stderr}`);
+	const trial = await product.ctl('trial-balance', '--json');
+	assert.equal(trial.code, 0, `ctl trial-balance: ${trial.stdout}${trial.stderr}`);
+}
+
+// What a crowd was told, against the book: each acceptance is there with the balance that it named, each bet is decided once, after
+// its column.
+export async function auditTold(product, told) {
+	const rows = await product.sql(`SELECT ref_id AS id, balance_after AS balance FROM transaction_ledger WHERE ref_type = 'BET'`);
+	const book = new Map(rows.map((r) => [r.id, r.balance]));
+	for (const t of told)
+		assert.equal(book.get(t.bet_id), t.balance, `told, but the book says otherwise: ${JSON.stringify(t)}`);
+	const [open] = await product.sql('SELECT count(*) AS n FROM bets WHERE status = 1');
+	assert.equal(open.n, 0, 'bets that nobody decided');
+	const early = await product.sql(`SELECT b.t0 FROM bets b LEFT JOIN columns c ON c.t0 = b.t0
+		WHERE c.t0 IS NULL OR c.settled_at < (b.t0 + ${W}) * 1000 LIMIT 3`);
+	assert.deepEqual(early, [], 'bets decided before their column ended');
+	const [paid] = await product.sql(`SELECT (SELECT count(*) FROM bets WHERE status IN (2, 4)) AS due,
+		(SELECT count(*) FROM transaction_ledger WHERE ref_type IN ('PAYOUT', 'REFUND')) AS paid`);
+	assert.equal(paid.paid, paid.due, 'payouts and refunds against bets won and void');
+	return book.size;
 }
 
 // Every column that ran from t0 on is recorded, each chained to the one before.

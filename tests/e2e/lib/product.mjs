@@ -40,6 +40,10 @@ export class Product {
 		}
 	}
 
+	get data() {
+		return this.extra.TAP_DATA_DIR ?? path.join(this.var, 'data');
+	}
+
 	async up(extra = this.extra ?? {}) {
 		this.extra = extra;
 		const env = Object.fromEntries(Object.entries(process.env).filter(([k]) => !k.startsWith('TAP_')));
@@ -132,8 +136,19 @@ export class Product {
 	env() {
 		const ops = Object.entries({ API: 90, WS: 91, INGEST: 92, RESOLVER: 93, ARCHIVER: 94 })
 			.map(([name, at]) => [`TAP_${name}_OPS_LISTEN`, `127.0.0.1:${this.base + at}`]);
-		return { PATH: process.env.PATH, TAP_DATA_DIR: path.join(this.var, 'data'),
+		return { PATH: process.env.PATH, TAP_DATA_DIR: this.data,
 			TAP_REDIS: `unix:${path.join(this.var, 'redis/redis.sock')}`, ...Object.fromEntries(ops) };
+	}
+
+	// Signed bets by fresh wallets at the api itself for some seconds, by the load generator; what was accepted is told line by
+	// line in `file`. Gives its exit code.
+	async load(file, { rate, seconds, connections = 32 }) {
+		const child = spawn(path.join(top, 'build', preset, 'bin/bench-load'), ['--api', `127.0.0.1:${this.base + 80}`, '--plan',
+			`crowd:${rate}:${seconds}`, '--connections', String(connections), '--sign-threads', '1',
+			'--told', file], { stdio: ['ignore', 'ignore', 'pipe'] });
+		child.stderr.on('data', (d) => { this.said = (this.said + d).slice(-200_000); });
+		const [code] = await once(child, 'exit');
+		return code;
 	}
 
 	async ctl(...args) {
@@ -152,13 +167,14 @@ export class Product {
 	}
 
 	books() {
-		return readdirSync(path.join(this.var, 'data')).filter((f) => /^bets_\d{4}_w\d\d\.db$/.test(f)).sort()
-			.map((f) => path.join(this.var, 'data', f));
+		return readdirSync(this.data).filter((f) => /^bets_\d{4}_w\d\d\.db$/.test(f)).sort()
+			.map((f) => path.join(this.data, f));
 	}
 
 	// Rows of the newest week's book, through a connection that can only read.
 	async sql(query) {
-		const { stdout } = await run('sqlite3', ['-readonly', '-json', this.books().at(-1), query], { timeout: 30_000 });
+		const { stdout } = await run('sqlite3', ['-readonly', '-json', this.books().at(-1), query],
+			{ timeout: 60_000, maxBuffer: 1 << 29 });
 		return stdout.trim() ? JSON.parse(stdout) : [];
 	}
 
@@ -187,7 +203,7 @@ export class Product {
 	}
 
 	hasState() {
-		return existsSync(path.join(this.var, 'data'));
+		return existsSync(this.data);
 	}
 }
 

@@ -1,0 +1,3 @@
+#include "venue_frames.h"
+
+FUZZ_VENUE(venue_kraken)
