@@ -128,7 +128,8 @@ static void put_lines(struct bench *b)
 		put_real(&b->w, "at_most", l->bound);
 		jw_bool(&b->w, "holds", l->seen <= l->bound);
 		jw_end_object(&b->w);
-		(void) fprintf(stderr, "%-58s %10.3f %10.3f  %s\n", l->what, l->seen, l->bound, l->seen <= l->bound ? "holds" : "DOES NOT HOLD");
+		(void) fprintf(stderr, "%-58s %10.3f %10.3f  %s\n", l->what, l->seen, l->bound,
+				l->seen <= l->bound ? "holds" : "DOES NOT HOLD");
 	}
 	jw_end_array(&b->w);
 }
