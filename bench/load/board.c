@@ -80,7 +80,7 @@ static int64_t first_placeable(const struct board *b, int64_t s)
 bool board_deal(const struct board *b, const struct deal *d, struct hand *hand, struct cell *ret)
 {
 	int64_t base = first_placeable(b, d->base_s), from = first_placeable(b, d->early_s), least = first_placeable(b, d->late_s);
-	size_t sure = b->n / 2 + 1; /* players begin at different cells, so that one batch spreads over many */
+	size_t sure = b->n / 3 + 1; /* players begin at different cells, so that one batch spreads over many */
 	for (size_t i = 0; i < b->n; i++) {
 		const struct board_cell *c = &b->cells[i < sure ? (d->player + d->round + i) % sure : i];
 		int64_t t0 = from + c->column * b->column_s, ahead = (t0 - base) / b->column_s;

@@ -10,7 +10,7 @@
 #include "players.h"
 
 /* A wallet may place 5 a second and 60 at once: so many of each are never refused, however fast they are sent. */
-enum { SHOT_SIZE = 768, SHOTS_A_PLAYER = 40, SHOTS_LATE_S = 4 };
+enum { SHOT_SIZE = 768, SHOTS_A_PLAYER = 25, SHOTS_LATE_S = 4 };
 
 struct shot {
 	uint16_t n;

@@ -9,6 +9,8 @@
 #include "clk.h"
 #include "err.h"
 #include "integrity.h"
+#include "limits_book.h"
+#include "session_keys.h"
 #include "settle.h"
 #include "withdraw.h"
 
@@ -37,6 +39,19 @@ static void withdraw(struct store *db, int64_t user, int nth, bool decide, bool 
 		assert_int_equal(withdraw_decide(db, &made.id, approve, now_ms + 1, &made, &after, &changed), 0);
 }
 
+/* What the player of an account allows and forbids. */
+static void own(struct store *db, int64_t user, int nth, int64_t now_ms)
+{
+	const struct key_caps caps = { money_of(50000000), money_of(90000000) };
+	struct wallet key = books_wallet(1000 + nth);
+	struct account a;
+	struct session_key k;
+	struct limits limits;
+	assert_int_equal(ledger_account_by_id(db, user, &a), 0);
+	assert_int_equal(session_keys_put(db, &a, &key, &caps, now_ms, now_ms + WEEK_MS, &k), 0);
+	assert_int_equal(limits_change(db, &a, &(struct limit_wish){ LIMIT_OPEN, 100000000 + nth }, 1, "player", now_ms, &limits), 0);
+}
+
 static void settle(struct week *w, int64_t t0_s, bool slice)
 {
 	static const struct settings rules = { .column_s = COLUMN_S, .row_cents = ROW_CENTS, .max_tick_gap_ms = 3000 };
@@ -62,6 +77,8 @@ static void a_week_of_life(struct week *w, int nth, int64_t now_ms)
 	assert_int_equal(ledger_suspend(db, 3 * nth, true), 0);
 	for (int i = 1; i <= 3; i++)
 		withdraw(db, 3 * nth - 2, 10 * nth + i, i > 1, i > 2, now_ms);
+	for (int i = 0; i < 3; i++)
+		own(db, 3 * nth - i, 10 * nth + i, now_ms);
 	assert_int_equal(week_commit(w), 0);
 	assert_int_equal(week_audit_log(w, "an operator", "user suspend", "a reason", now_ms), 0);
 	for (int c = 0; c < 12; c++) {
@@ -372,6 +389,8 @@ static void an_added_row_is_found(void **state)
 		{ 1, "external_refs", "ref_id = ref_id || 'A'" },
 		{ 1, "withdrawals", "id = (SELECT max(id) + 1 FROM withdrawals), ref = substr(hex(randomblob(13)), 1, 26),"
 			" nonce = randomblob(16)" },
+		{ 1, "player_limits", "id = (SELECT max(id) + 1 FROM player_limits)" },
+		{ 1, "session_keys", "id = (SELECT max(id) + 1 FROM session_keys)" },
 		{ 1, "seals", "id = (SELECT max(id) + 1 FROM seals)" },
 		{ 1, "anchors", "id = (SELECT max(id) + 1 FROM anchors)" },
 		{ 2, "audit", "id = (SELECT max(id) + 1 FROM audit)" },
@@ -399,6 +418,8 @@ static void a_careful_hand_is_found(void **state)
 		"UPDATE columns SET status = 3 - status WHERE bets = 0",
 		"UPDATE columns SET settled_at = settled_at + 1 WHERE bets = 0",
 		"UPDATE users SET suspended = 1 - suspended WHERE id = 1",
+		"UPDATE session_keys SET player_open = player_open + 1 WHERE id = 1",
+		"UPDATE player_limits SET starts = starts + 1 WHERE id = (SELECT max(id) FROM player_limits)",
 		"UPDATE book SET settled_until = settled_until - 1",
 		"DELETE FROM seals WHERE id > (SELECT max(id) - 3 FROM seals)",
 		"DELETE FROM seals WHERE id > 0",
