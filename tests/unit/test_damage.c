@@ -466,6 +466,25 @@ static void an_audit_log_s_row_is_read_with_care(void **state)
 	each_damage(state, "meta.db", damages, ARRAY_LEN(damages));
 }
 
+/* The week's book says which row of the log was the last one, and its hash: that, too, may be damaged. */
+static void the_book_s_word_on_the_log_is_read_with_care(void **state)
+{
+	char name[WEEK_NAME_SIZE];
+	(void) state;
+	struct week *w = books_open(STORE_WRITE);
+	assert_int_equal(week_audit_log(w, "root", "what", "why", NOW_MS), 0);
+	(void) books_begin(w);
+	assert_int_equal(ask_audit_log(w, NULL), 0);
+	(void) week_close(w);
+	week_file_name(name, clk_iso_week(NOW_MS));
+	tamper(name, "UPDATE anchors SET hash = x'00'");
+	w = books_open(STORE_READ);
+	(void) books_begin(w);
+	assert_int_equal(ask_audit_log(w, NULL), 1);
+	assert_non_null(strstr(err_text(), "the audit log breaks at row 1"));
+	(void) week_close(w);
+}
+
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, books_set_up, books_tear_down)
@@ -477,6 +496,7 @@ int main(void)
 		CASE(settlement_stops_at_damage),
 		CASE(a_damaged_week_is_not_carried_on),
 		CASE(an_audit_log_s_row_is_read_with_care),
+		CASE(the_book_s_word_on_the_log_is_read_with_care),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
