@@ -65,7 +65,9 @@ int publish_open(struct publish **ret, const struct settings *s, const struct bu
 static void log_rest(struct publish *p)
 {
 	bool added;
-	if (!p->bus || pricing_log_rest(p->pricing, p->bus, &added) < 0 || !added || bus_flush(p->bus) < 0)
+	if (!p->bus) /* it never began: the reason is still to be told */
+		return;
+	if (pricing_log_rest(p->pricing, p->bus, &added) < 0 || !added || bus_flush(p->bus) < 0)
 		err_clear();
 }
 

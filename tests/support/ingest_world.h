@@ -38,6 +38,7 @@ static struct {
 	struct tick ticks[TICKS_MAX];
 	size_t n_ticks;
 	int grids;
+	struct quote_grid last_grids[16]; /* by grids % 16 */
 	int64_t quote_id;
 	bool quote_fell;
 	enum feed_state feed;
@@ -53,7 +54,7 @@ static inline void hear(void *u, const char *channel, const char *payload, size_
 	if (strcmp(channel, CHANNEL_PRICE) == 0 && ear.n_ticks < TICKS_MAX && msg_price_parse(&ear.ticks[ear.n_ticks], payload, n))
 		ear.n_ticks++;
 	if (strcmp(channel, CHANNEL_GRID) == 0 && msg_grid_parse(&grid, payload, n)) {
-		ear.grids++;
+		ear.last_grids[ear.grids++ % 16] = grid;
 		ear.quote_fell |= grid.quote_id <= ear.quote_id;
 		ear.quote_id = grid.quote_id;
 	}

@@ -17,6 +17,7 @@
 #include "intake.h"
 #include "book.h"
 #include "msg.h"
+#include "quote_log.h"
 #include "rnd.h"
 
 enum { USD = MICROS_PER_USD, RATE = 23500, PRICE = 9743210, MANY = 100 };
@@ -47,6 +48,19 @@ static inline bool give_betting(void *u)
 	return betting;
 }
 
+static atomic_bool made_known = true;
+
+/* A record of some quote of that id. */
+static inline bool give_made(void *u, int64_t quote_id, struct buf *ret)
+{
+	(void) u;
+	struct quote_made m = { .rules = settings_quote(&settings), .quote_id = quote_id, .t_ms = quote_id, .p_cents = PRICE,
+		.state = { .vol_ppm = { 500000, 500000, 500000, 500000 } } };
+	if (made_known)
+		quote_log_encode(ret, &m, 1);
+	return made_known;
+}
+
 static inline void publish(int32_t rate)
 {
 	struct grid_rules rules = settings_grid(&settings);
@@ -64,7 +78,7 @@ static inline void publish(int32_t rate)
 
 static inline void go(void)
 {
-	struct intake_market market = { .grid = give_grid, .betting = give_betting };
+	struct intake_market market = { .grid = give_grid, .betting = give_betting, .made = give_made };
 	assert_int_equal(intake_start(&intake, &settings, &bus_conf, &market), 0);
 }
 

@@ -6,6 +6,8 @@
 #include <cmocka.h>
 
 #include "../support/ingest_world.h"
+#include "layer.h"
+#include "quotes.h"
 
 static void ten_ticks_and_four_grids_a_second(void **state)
 {
@@ -44,6 +46,49 @@ static void what_is_published_is_recorded(void **state)
 	assert_int_equal(n, heard);
 	for (; i < n; i++)
 		assert_true(stored[i].t_ms == ear.ticks[i].t_ms && stored[i].p_cents == ear.ticks[i].p_cents);
+}
+
+struct remade {
+	struct quote_layer layer;
+	struct quote_grid heard[16];
+	int same, quotes;
+};
+
+static bool make_again(void *u, const struct quote_made *made)
+{
+	static struct quote_grid g;
+	struct remade *r = u;
+	r->quotes++;
+	quote_fill(&g, made, &r->layer);
+	for (int i = 0; i < 16; i++)
+		r->same += memcmp(&r->heard[i], &g, sizeof g) == 0;
+	return true;
+}
+
+/* Every grid that was published is made again, to the last rate, from what was logged of it. */
+static void grids_are_made_again_from_the_log(void **state)
+{
+	(void) state;
+	static struct remade r;
+	assert_int_equal(layer_open(&r.layer, ""), 0);
+	int before = grid_count();
+	for (int i = 0; i < PATIENCE_MS / 50 && grid_count() < before + 16; i++)
+		(void) usleep(50000);
+	(void) pthread_mutex_lock(&ear.lock);
+	memcpy(r.heard, ear.last_grids, sizeof r.heard);
+	(void) pthread_mutex_unlock(&ear.lock);
+	before = grid_count();
+	for (int i = 0; i < PATIENCE_MS / 50 && grid_count() < before + 17; i++) /* then the log has what was heard */
+		(void) usleep(50000);
+	int64_t from_ms = r.heard[0].t_ms, to_ms = from_ms;
+	for (int i = 1; i < 16; i++) {
+		from_ms = r.heard[i].t_ms < from_ms ? r.heard[i].t_ms : from_ms;
+		to_ms = r.heard[i].t_ms > to_ms ? r.heard[i].t_ms : to_ms;
+	}
+	assert_true(from_ms > 0);
+	assert_int_equal(quotes_read(it.bus, from_ms, to_ms, make_again, &r), 0);
+	assert_int_equal(r.quotes, 16);
+	assert_int_equal(r.same, 16);
 }
 
 /* The other venue quotes ten basis points higher (in tether): three rows. The index must not move by it. */
@@ -203,6 +248,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ten_ticks_and_four_grids_a_second),
 		cmocka_unit_test(what_is_published_is_recorded),
+		cmocka_unit_test(grids_are_made_again_from_the_log),
 		cmocka_unit_test(one_venue_stalls_and_nobody_notices),
 		cmocka_unit_test(a_retiring_venue_is_renewed),
 		cmocka_unit_test(all_stall_and_heal),

@@ -21,6 +21,58 @@ static void a_bet_is_on_disk_when_it_is_answered(void **state)
 	assert_int_equal(a.seq, 2);
 }
 
+static bool count_quote(void *u, const struct quote_made *made)
+{
+	int64_t *ids = u;
+	ids[++ids[0]] = made->quote_id;
+	return ids[0] < 7;
+}
+
+/* How many quotes the book has, and which. */
+static int64_t quotes_kept(int64_t ids[8])
+{
+	struct week *week;
+	struct store *db;
+	ids[0] = 0;
+	assert_int_equal(week_open(&week, dir, STORE_READ, clk_now_ms()), 0);
+	assert_int_equal(week_begin(week, &db), 0);
+	assert_int_equal(week_quotes(week, 0, clk_now_ms() + 1000, count_quote, ids), 0);
+	(void) week_close(week);
+	return ids[0];
+}
+
+/* A bet on disk has its quote on disk; one row for each quote that priced a bet, none for one that priced nothing. */
+static void a_bet_has_its_quote_in_the_book(void **state)
+{
+	(void) state;
+	int64_t ids[8];
+	struct wallet w = funded(1, 100 * USD, false);
+	for (int j = 3; j < 6; j++) {
+		struct intake_tap t = tap_of(w, cell_at(3, j), 1);
+		assert_int_equal(place(&t), INTAKE_CONFIRMED);
+	}
+	assert_int_equal(quotes_kept(ids), 1);
+	assert_int_equal(ids[1], grid.quote_id);
+	publish(RATE);
+	struct intake_tap poor = tap_of(w, cell_at(3, 7), 100), good = tap_of(w, cell_at(3, 8), 1);
+	assert_int_equal(place(&poor), INTAKE_NO_FUNDS);
+	assert_int_equal(quotes_kept(ids), 1);
+	publish(RATE);
+	assert_int_equal(place(&good), INTAKE_CONFIRMED);
+	assert_int_equal(quotes_kept(ids), 2);
+	assert_int_equal(ids[2], grid.quote_id);
+	/* what a quote was made from may be unknown, for a moment after a start: the bet counts all the same */
+	publish(RATE);
+	made_known = false;
+	struct intake_tap blind = tap_of(w, cell_at(3, 9), 1);
+	assert_int_equal(place(&blind), INTAKE_CONFIRMED);
+	made_known = true;
+	assert_int_equal(quotes_kept(ids), 2);
+	struct intake_tap seen = tap_of(w, cell_at(3, 10), 1);
+	assert_int_equal(place(&seen), INTAKE_CONFIRMED);
+	assert_int_equal(quotes_kept(ids), 3);
+}
+
 static void a_replay_gets_the_first_answer(void **state)
 {
 	(void) state;
@@ -246,6 +298,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(a_bet_is_on_disk_when_it_is_answered),
+		CASE(a_bet_has_its_quote_in_the_book),
 		CASE(a_replay_gets_the_first_answer),
 		CASE(racing_replays_place_one_bet),
 		CASE(a_spent_nonce_is_found_in_another_message),

@@ -54,7 +54,7 @@ static struct quote_layer fitted(int sources)
 				.scale = 1 }), 0);
 		play(&rules, &l, ticks, TICKS, fit_cell, f, &counts);
 	}
-	l.even_e6 = l.rough_e6 = l.lean_e6 = l.scale_e6 = l.still_e6 = 0;
+	fit_begin(&l);
 	assert_int_equal(fit_run(f, &l), 0);
 	(void) fit_free(f);
 	return l;

@@ -173,6 +173,19 @@ static void descend(const struct fit *f, struct quote_layer *l)
 		}
 }
 
+void fit_begin(struct quote_layer *l)
+{
+	static const int64_t blend_e6[QUOTE_VOLS] = { 200000, 100000, 200000, 500000 };
+	for (int i = 0; i < QUOTE_VOLS; i++)
+		l->blend_e6[i] = blend_e6[i];
+	l->even_e6 = 5000;
+	l->rough_e6 = 150000;
+	l->lean_e6 = 300000;
+	l->scale_e6 = 0;
+	l->fade_e6 = 500000;
+	l->still_e6 = 150000;
+}
+
 int fit_run(struct fit *f, struct quote_layer *layer)
 {
 	if (f->no_memory)

@@ -17,6 +17,9 @@ struct fit *fit_free(struct fit *f);
 MUST_CHECK int fit_source(struct fit *f, const struct layer_source *source);
 play_cb fit_cell;
 
+/* Coefficients to start from when nothing better is known. */
+void fit_begin(struct quote_layer *layer);
+
 /* Starts from *layer's coefficients and leaves the best, with losses and sources. Negative errno without cells or memory. */
 MUST_CHECK int fit_run(struct fit *f, struct quote_layer *layer);
 

@@ -1,6 +1,7 @@
 /* refit - fits the coefficients of the quote layer to recorded ticks and writes their file, with what it was fitted on.
  *   refit --version N --date YYYY-MM-DD [--from LAYER] SOURCE... > data/quote-layers/N.layer
  * SOURCE: FILE[,from_s=A][,to_s=B][,row_cents=H][,scale=K][,tick_ms=T][,quote_ms=Q]; seconds of the file's own time.
+ * The search begins at LAYER, or always at the same place, so that the same input gives the same file whatever was released before.
  * The rules of the game are those of the TAP_* environment. */
 #include <errno.h>
 #include <getopt.h>
@@ -91,6 +92,8 @@ int main(int argc, char **argv)
 	if (settings_load(&s, environ, stderr) != 0)
 		return EX_CONFIG;
 	int r = layer_open(&layer, from);
+	if (!*from)
+		fit_begin(&layer);
 	layer.version = version;
 	memcpy(layer.fitted, date, sizeof layer.fitted);
 	if (r == 0)
