@@ -3,6 +3,7 @@
 
 #include <sqlite3.h>
 
+#include "book_quotes.h"
 #include "clk.h"
 #include "err.h"
 #include "fault.h"
@@ -290,6 +291,66 @@ static void a_past_week_is_brought_up_where_nothing_was_made_yet(void **state)
 	(void) week_close(w);
 }
 
+static bool count_quote(void *u, const struct quote_made *made)
+{
+	(void) made;
+	return ++*(int *) u < 3;
+}
+
+static void put_quote(struct week *w, int64_t id, const void *bytes, size_t n)
+{
+	struct store *db = books_begin(w);
+	assert_int_equal(book_put_quote(db, id, id, bytes, n), 0);
+	assert_int_equal(week_commit(w), 0);
+}
+
+/* Four in the first week, two of them under a wrong name, and one that is no quote in the second. */
+static void quotes_are_read_over_the_weeks(void **state)
+{
+	(void) state;
+	struct quote_made made[2] = { { .rules = { .grid = { .column_s = COLUMN_S, .row_cents = ROW_CENTS, .columns = 12, .rows = 24 },
+			.margin_bp = 500, .max_rate_e4 = 200000, .min_p_ppm = 40000, .tick_ms = 100 }, .quote_id = NOW_MS, .t_ms = NOW_MS,
+		.p_cents = 9743210, .state = { .vol_ppm = { 410000, 450000, 470000, 500000 }, .uneven_ppm = 350000 } } };
+	struct buf one = BUF_INIT(QUOTE_LOG_MAX), two = BUF_INIT(QUOTE_LOG_MAX);
+	struct week_rolled rolled;
+	struct week *w = books_open(STORE_WRITE);
+	int n = 0;
+	made[1] = made[0];
+	made[1].quote_id = made[1].t_ms = NOW_MS + 250;
+	quote_log_encode(&one, made, 1);
+	quote_log_encode(&two, made, 2);
+	put_quote(w, NOW_MS, one.p, one.n);
+	put_quote(w, NOW_MS + 1000, one.p, one.n); /* another's */
+	put_quote(w, NOW_MS + 2000, two.p, two.n); /* more than one */
+	assert_int_equal(week_roll(w, NOW_MS + WEEK_MS, &rolled), 0);
+	put_quote(w, NOW_MS + WEEK_MS, "?", 1);
+	(void) books_begin(w);
+	assert_int_equal(week_quotes(w, NOW_MS - 10, NOW_MS + 10, count_quote, &n), 0);
+	assert_int_equal(n, 1);
+	n = 2; /* who has enough is asked no more */
+	assert_int_equal(week_quotes(w, NOW_MS - 10, NOW_MS + 5000, count_quote, &n), 0);
+	assert_int_equal(n, 3);
+	assert_int_equal(week_quotes(w, NOW_MS + 900, NOW_MS + 1100, count_quote, &n), -EBADMSG);
+	assert_int_equal(week_quotes(w, NOW_MS + 1900, NOW_MS + 2100, count_quote, &n), -EBADMSG);
+	assert_int_equal(week_quotes(w, NOW_MS + WEEK_MS - 10, NOW_MS + WEEK_MS + 10, count_quote, &n), -EBADMSG);
+	week_rollback(w);
+	/* the first week is before the span; then it is not here */
+	n = 0;
+	(void) books_begin(w);
+	assert_int_equal(week_quotes(w, NOW_MS + 2 * WEEK_MS, NOW_MS + 3 * WEEK_MS, count_quote, &n), 0);
+	week_rollback(w);
+	(void) week_close(w);
+	lose_week(0);
+	w = books_open(STORE_READ);
+	(void) books_begin(w);
+	assert_int_equal(week_quotes(w, NOW_MS - 10, NOW_MS + 10, count_quote, &n), 0);
+	assert_int_equal(n, 0);
+	week_rollback(w);
+	(void) week_close(w);
+	buf_free(&one);
+	buf_free(&two);
+}
+
 #ifdef TAP_FAULTS
 /* The first week's bet is followed through all the weeks since; few of their files stay open meanwhile. */
 static void following_may_fail(void **state)
@@ -320,6 +381,7 @@ int main(void)
 		CASE(pages_and_spans_go_over_the_weeks),
 		CASE(bets_are_followed_past_a_lost_week),
 		CASE(columns_are_found_where_they_were_decided),
+		CASE(quotes_are_read_over_the_weeks),
 #ifdef TAP_FAULTS
 		CASE(following_may_fail),
 #endif
