@@ -375,6 +375,9 @@ static void lists_tell_what_is_damaged(void **state)
 		{ "UPDATE transaction_ledger SET ref_id = x'00' WHERE id = 4", ask_list, -EBADMSG, "row 4 is damaged" },
 		{ "UPDATE transaction_ledger SET ref_id = '' WHERE id = 4", ask_list, -EBADMSG, "row 4 is damaged" },
 		{ "UPDATE transaction_ledger SET ref_id = printf('%070d', 1) WHERE id = 1", ask_list, -EBADMSG, "row 1 is damaged" },
+		/* user 1's by its last letters, and a row that no cell has */
+		{ "UPDATE transaction_ledger SET ref_id = '7ZZZZZZZZZZZZZZZZZZ0000001' WHERE id = 8", ask_list, -EBADMSG,
+			"row 8 is damaged" },
 		{ "UPDATE transaction_ledger SET ref_id = 'no id' WHERE id = 4", ask_list, -EBADMSG, "row 4 is damaged" },
 		{ "UPDATE transaction_ledger SET at = at + 1 WHERE id = 4", ask_list, -EBADMSG, "row 4 is damaged" },
 		{ "UPDATE transaction_ledger SET user = 2 WHERE id = 4", ask_list, -EBADMSG, "row 4 is damaged" },
@@ -463,6 +466,25 @@ static void an_audit_log_s_row_is_read_with_care(void **state)
 	each_damage(state, "meta.db", damages, ARRAY_LEN(damages));
 }
 
+/* The week's book says which row of the log was the last one, and its hash: that, too, may be damaged. */
+static void the_book_s_word_on_the_log_is_read_with_care(void **state)
+{
+	char name[WEEK_NAME_SIZE];
+	(void) state;
+	struct week *w = books_open(STORE_WRITE);
+	assert_int_equal(week_audit_log(w, "root", "what", "why", NOW_MS), 0);
+	(void) books_begin(w);
+	assert_int_equal(ask_audit_log(w, NULL), 0);
+	(void) week_close(w);
+	week_file_name(name, clk_iso_week(NOW_MS));
+	tamper(name, "UPDATE anchors SET hash = x'00'");
+	w = books_open(STORE_READ);
+	(void) books_begin(w);
+	assert_int_equal(ask_audit_log(w, NULL), 1);
+	assert_non_null(strstr(err_text(), "the audit log breaks at row 1"));
+	(void) week_close(w);
+}
+
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, books_set_up, books_tear_down)
@@ -474,6 +496,7 @@ int main(void)
 		CASE(settlement_stops_at_damage),
 		CASE(a_damaged_week_is_not_carried_on),
 		CASE(an_audit_log_s_row_is_read_with_care),
+		CASE(the_book_s_word_on_the_log_is_read_with_care),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

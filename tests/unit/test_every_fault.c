@@ -215,7 +215,7 @@ static void each_fault_of(const struct operation *ops, size_t n)
 			bool fired = true;
 			for (int nth = 1; fired; nth += kinds[k] == FAULT_STORE_FULL && nth > 20 && !twice ? 5 : 1) {
 				try_with(&ops[i], kinds[k], nth, nth & 1, &fired);
-				if (fired && twice)
+				if (fired && (twice || kinds[k] >= FAULT_KINDS))
 					try_with(&ops[i], kinds[k], nth, !(nth & 1), &fired);
 			}
 		}
