@@ -16,9 +16,12 @@ static bool int_of(const struct json_value *v, int64_t *ret)
 	return v && json_int(v, ret);
 }
 
+/* The last column is left out: right after the clock's turn it is the server's a moment later than ours. */
 static void take_column(struct board *b, const struct json_value *rates, int column)
 {
 	int row = 0;
+	if (column + 1 >= b->columns)
+		return;
 	for (const struct json_value *v = json_first(rates); v && b->n < BOARD_CELLS_MAX; v = json_next(v), row++) {
 		int64_t rate;
 		if (int_of(v, &rate) && rate >= RATE_LEAST && row < GRID_ROWS_MAX)

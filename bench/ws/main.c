@@ -25,8 +25,18 @@ struct options {
 	int64_t seconds;
 };
 
+enum { LINES_MAX = 16 };
+
+/* A line of what must hold: at most the bound. */
+struct line {
+	const char *what;
+	double seen, bound;
+};
+
 struct bench {
 	struct options o;
+	struct line lines[LINES_MAX];
+	size_t n_lines;
 	struct player *players;
 	struct swarm swarm;
 	struct json_out w;
@@ -99,6 +109,29 @@ static void put_real(struct json_out *w, const char *name, double v)
 	char text[64];
 	int n = snprintf(text, sizeof text, "%.3f", v);
 	jw_raw(w, name, text, (size_t) n);
+}
+
+static void must_hold(struct bench *b, const char *what, double seen, double bound)
+{
+	if (b->n_lines < LINES_MAX)
+		b->lines[b->n_lines++] = (struct line){ .what = what, .seen = seen, .bound = bound };
+}
+
+static void put_lines(struct bench *b)
+{
+	jw_array(&b->w, "lines");
+	for (size_t i = 0; i < b->n_lines; i++) {
+		const struct line *l = &b->lines[i];
+		jw_object(&b->w, NULL);
+		jw_str(&b->w, "figure", l->what);
+		put_real(&b->w, "seen", l->seen);
+		put_real(&b->w, "at_most", l->bound);
+		jw_bool(&b->w, "holds", l->seen <= l->bound);
+		jw_end_object(&b->w);
+		(void) fprintf(stderr, "%-58s %10.3f %10.3f  %s\n", l->what, l->seen, l->bound,
+				l->seen <= l->bound ? "holds" : "DOES NOT HOLD");
+	}
+	jw_end_array(&b->w);
 }
 
 static void put_ages(struct bench *b, const struct swarm_sums *sums)
@@ -182,6 +215,9 @@ static int phase_calm(struct bench *b, struct cost *ret, int64_t *ret_p99)
 	r = watch(b, "calm", ret);
 	b->swarm.takes = NULL;
 	*ret_p99 = swarm_age(&b->swarm.sums, 0.99);
+	must_hold(b, "a price's age at p99, ms", (double) *ret_p99, OLD_MS);
+	must_hold(b, "readers whose own p99 is older", (double) swarm_late_readers(&b->swarm), 0);
+	must_hold(b, "CPU of ws, cores", ret->us / (double) (b->o.seconds * 1000000), 1);
 	return r;
 }
 
@@ -197,7 +233,10 @@ static int phase_hostile(struct bench *b, int64_t calm_p99)
 	int r = swarm_watch(&b->swarm, 2 * SETTLE_MS);
 	if (r == 0)
 		r = watch(b, "hostile", &unused);
-	put_real(&b->w, "hostile_p99_to_calm", (double) swarm_age(&b->swarm.sums, 0.99) / (double) (calm_p99 ? calm_p99 : 1));
+	double ratio = (double) swarm_age(&b->swarm.sums, 0.99) / (double) (calm_p99 ? calm_p99 : 1);
+	put_real(&b->w, "hostile_p99_to_calm", ratio);
+	must_hold(b, "p99 beside stalled readers and rubbish / without", ratio, 1.5);
+	must_hold(b, "resident MB of ws, the most", (double) status_kb(read_pid(b->o.pid_file), "VmHWM:") / 1024, 200);
 	for (size_t i = 0; i < n; i++)
 		if (b->swarm.links[i].kind != LINK_READER)
 			swarm_become(&b->swarm, i, LINK_READER);
@@ -240,6 +279,10 @@ static int phase_restart(struct bench *b)
 	}
 	if (r == 0)
 		r = swarm_watch(&b->swarm, SETTLE_MS);
+	must_hold(b, "ms until all are back after a restart of ws", back_ms ? (double) back_ms : BACK_LIMIT_MS, 15000);
+	must_hold(b, "errors of the api meanwhile", (double) payments_errors(p), 0);
+	must_hold(b, "players with a missed event, gaps, duplicates",
+			(double) (missed(b, p) + b->swarm.sums.gaps + b->swarm.sums.doubles), 0);
 	jw_object(&b->w, "restart");
 	if (back_ms)
 		jw_int(&b->w, "all_back_ms", back_ms);
@@ -256,21 +299,6 @@ static int phase_restart(struct bench *b)
 	jw_end_object(&b->w);
 	(void) payments_close(p);
 	return r;
-}
-
-/* CPU of a frame to one player: ws may leave prices out when a newer one is there, the bare loop does not. */
-static void put_floor(struct bench *b, const struct floor *f, double us, const struct cost *ws)
-{
-	uint64_t written = atomic_load(&f->count->written);
-	double a_frame = us / (double) (written ? written : 1), ws_frame = ws->us / (double) (ws->frames ? ws->frames : 1);
-	jw_object(&b->w, "floor");
-	jw_int(&b->w, "connections", (int64_t) b->swarm.up);
-	jw_int(&b->w, "frames_written", (int64_t) written);
-	jw_int(&b->w, "writes_failed", (int64_t) atomic_load(&f->count->failed));
-	put_real(&b->w, "cpu_us_a_frame", a_frame);
-	jw_end_object(&b->w);
-	put_real(&b->w, "ws_cpu_us_a_frame", ws_frame);
-	put_real(&b->w, "ws_cpu_to_floor", a_frame > 0 ? ws_frame / a_frame : 0);
 }
 
 static size_t shown_since(const struct swarm *s, int64_t t_ms)
@@ -300,6 +328,8 @@ static int phase_redis(struct bench *b)
 		if (started_ms && shown_since(&b->swarm, from_wall) == b->swarm.n)
 			priced_ms = clk_mono_ms() - from;
 	}
+	must_hold(b, "ms until all have prices once Redis is back", (double) (priced_ms ? priced_ms - started_ms : BACK_LIMIT_MS), 2000);
+	must_hold(b, "connections lost by that", (double) b->swarm.sums.lost, 0);
 	jw_object(&b->w, "redis_restart");
 	jw_int(&b->w, "started_again_ms", started_ms);
 	if (priced_ms)
@@ -309,6 +339,22 @@ static int phase_redis(struct bench *b)
 	jw_int(&b->w, "connections_lost", (int64_t) b->swarm.sums.lost);
 	jw_end_object(&b->w);
 	return r;
+}
+
+/* CPU of a frame to one player: ws may leave prices out when a newer one is there, the bare loop does not. */
+static void put_floor(struct bench *b, const struct floor *f, double us, const struct cost *ws)
+{
+	uint64_t written = atomic_load(&f->count->written);
+	double a_frame = us / (double) (written ? written : 1), ws_frame = ws->us / (double) (ws->frames ? ws->frames : 1);
+	jw_object(&b->w, "floor");
+	jw_int(&b->w, "connections", (int64_t) b->swarm.up);
+	jw_int(&b->w, "frames_written", (int64_t) written);
+	jw_int(&b->w, "writes_failed", (int64_t) atomic_load(&f->count->failed));
+	put_real(&b->w, "cpu_us_a_frame", a_frame);
+	jw_end_object(&b->w);
+	put_real(&b->w, "ws_cpu_us_a_frame", ws_frame);
+	put_real(&b->w, "ws_cpu_to_floor", a_frame > 0 ? ws_frame / a_frame : 0);
+	must_hold(b, "CPU of a frame / the bare loop's", a_frame > 0 ? ws_frame / a_frame : 0, 2);
 }
 
 static int phase_floor(struct bench *b, const struct cost *ws)
@@ -358,6 +404,8 @@ static int run(struct bench *b)
 	swarm_close(&b->swarm);
 	if (r == 0)
 		r = phase_floor(b, &cost);
+	if (r == 0)
+		put_lines(b);
 	takes_free(&b->takes);
 	free(b->players);
 	return err_trace(r);

@@ -6,8 +6,9 @@
 #include <stdbool.h>
 
 enum fault_kind {
-	FAULT_STORE_STEP,   /* a statement */
-	FAULT_STORE_COMMIT, /* COMMIT itself */
+	FAULT_STORE_STEP,   /* a statement, BEGIN and scripts among them: an I/O error */
+	FAULT_STORE_FULL,   /* the same, and COMMIT: the disk is full */
+	FAULT_STORE_COMMIT, /* COMMIT itself: an I/O error */
 	FAULT_GATE,         /* the write gate cannot be had */
 	FAULT_BUS_SEND,     /* a command cannot be sent */
 	FAULT_BUS_REPLY,    /* the answer does not come */

@@ -281,7 +281,9 @@ int store_begin(struct store *s)
 		if (r < 0)
 			return err_trace(r);
 	}
-	int rc = run_whole(s->begin);
+	int rc = store_fault();
+	if (rc == SQLITE_OK)
+		rc = run_whole(s->begin);
 	if (rc == SQLITE_OK) {
 		s->in_tx = true;
 		s->doomed = 0;
@@ -319,7 +321,7 @@ static int commit_now(struct store *s)
 	if (fault_hits(FAULT_STORE_COMMIT))
 		return err_say(-EIO, "%s: COMMIT: injected fault", s->path);
 	int64_t from = clk_mono_us();
-	int rc = run_whole(s->commit);
+	int rc = fault_hits(FAULT_STORE_FULL) ? SQLITE_FULL : run_whole(s->commit);
 	if (rc != SQLITE_OK)
 		return store_fail(s, rc, "COMMIT");
 	int64_t took = clk_mono_us() - from;

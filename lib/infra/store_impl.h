@@ -47,6 +47,8 @@ struct store {
 
 /* The errno for an SQLite result, with SQLite's words kept for err_text(). */
 int store_fail(struct store *s, int rc, const char *what);
+/* What a statement answers instead of running: SQLITE_OK wherever no fault is armed. */
+int store_fault(void);
 int store_exec(struct store *s, const char *sql);
 /* First column of the first row of a pragma or the like. */
 int store_query_int(struct store *s, const char *sql, int64_t *ret);

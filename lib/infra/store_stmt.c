@@ -70,6 +70,11 @@ void stmt_null(struct stmt *st, int at)
 		bound(st, sqlite3_bind_null(st->h, at));
 }
 
+int store_fault(void)
+{
+	return fault_hits(FAULT_STORE_STEP) ? SQLITE_IOERR : fault_hits(FAULT_STORE_FULL) ? SQLITE_FULL : SQLITE_OK;
+}
+
 static int step_failed(struct stmt *st, int rc)
 {
 	struct store *s = st->store;
@@ -95,12 +100,9 @@ int stmt_step(struct stmt *st)
 	CHECK(st->unbound == SQLITE_OK || st->unbound == SQLITE_NOMEM);
 	if (st->unbound != SQLITE_OK)
 		return step_failed(st, st->unbound);
-	if (fault_hits(FAULT_STORE_STEP)) {
-		(void) sqlite3_reset(st->h);
-		s->doomed = err_say(-EIO, "%s: %s: injected fault", s->path, st->sql);
-		return s->doomed;
-	}
-	int rc = sqlite3_step(st->h);
+	int rc = store_fault();
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(st->h);
 	if (rc == SQLITE_ROW)
 		return STMT_ROW;
 	if (rc != SQLITE_DONE)
@@ -121,7 +123,9 @@ int store_script(struct store *s, const char *sql)
 	CHECK(s->in_tx);
 	if (s->doomed)
 		return s->doomed;
-	int rc = sqlite3_exec(s->db, sql, NULL, NULL, NULL);
+	int rc = store_fault();
+	if (rc == SQLITE_OK)
+		rc = sqlite3_exec(s->db, sql, NULL, NULL, NULL);
 	if (rc == SQLITE_OK)
 		return 0;
 	int r = store_fail(s, rc, sql);

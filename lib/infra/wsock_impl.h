@@ -27,8 +27,8 @@ enum {
 	WSOCK_SEND_BUFFER = 64 << 10, /* the kernel's, so that a slow reader does not get minutes-old prices from it */
 	WSOCK_ACCEPTS_A_TURN = 256,
 	WSOCK_EVENTS_A_TURN = 256,
-	WSOCK_ACCEPTS_BUSY = 16,     /* the same while players wait for their price: who comes in a crowd may wait a little */
-	WSOCK_EVENTS_BUSY = 64,
+	WSOCK_ACCEPTS_BUSY = 4,      /* the same while players wait for their price: who comes in a crowd may wait a little */
+	WSOCK_EVENTS_BUSY = 16,
 	WSOCK_WRITES_A_TURN = 512,   /* then what is new is looked at first: a price beats the rest of a grid */
 	WSOCK_BATCH = 4,             /* frames that leave in one write */
 	WSOCK_READ_MAX = 16384,

@@ -157,8 +157,7 @@ int ledger_save(struct store *db, const struct full_account *a)
 	stmt_int(st, 5, a->a.open_bets);
 	stmt_int(st, 6, a->a.open_stake.micros);
 	int r = ledger_must(stmt_run(st), "account");
-	if (r == 0 && store_changes(db) != 1)
-		return err_say(-EBADMSG, "account %lld is gone", (long long) a->a.user);
+	CHECK(r < 0 || store_changes(db) == 1); /* it was loaded in this transaction */
 	return err_trace(r);
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "check.h"
 #include "err.h"
 #include "ledger_impl.h"
 
@@ -53,7 +54,7 @@ static int read_users(struct auditor *a)
 	st = store_stmt(a->db, "SELECT " ACCOUNT_COLUMNS " FROM users ORDER BY id");
 	while ((r = stmt_step(st)) == STMT_ROW) {
 		int64_t id = stmt_col_int(st, 0);
-		if (id < 1 || id > a->users) {
+		if (id < 1) {
 			stmt_reset(st);
 			return found(a, "user id %" PRId64, id);
 		}
@@ -94,10 +95,7 @@ static int add_carried(struct auditor *a)
 	int r;
 	while ((r = stmt_step(st)) == STMT_ROW) {
 		struct stored_bet b;
-		if (book_read_bet(st, &b) != 0) {
-			stmt_reset(st);
-			return found(a, "a carried bet is damaged");
-		}
+		CHECK(book_read_bet(st, &b) == 0); /* read_bets read it, in this snapshot */
 		chain_add_bet(&a->hash, &b.bet);
 	}
 	return err_trace(r);

@@ -85,8 +85,9 @@ struct hash chain_end(struct sha256 *h, int64_t first_row, int64_t last_row)
 
 static int close_chain(struct ledger_tx *tx, struct store *db)
 {
-	if (!tx->begun || (tx->next_row == tx->first_row && !tx->always))
+	if (!tx->begun)
 		return 0;
+	CHECK(tx->next_row > tx->first_row); /* who begins it appends, or rolls back */
 	struct hash hash = chain_end(&tx->hash, tx->first_row, tx->next_row - 1);
 	struct stmt *st = store_stmt(db, "INSERT INTO chain(id, first_row, last_row, hash) VALUES (?1, ?2, ?3, ?4)");
 	stmt_int(st, 1, tx->chain_id);
@@ -107,7 +108,7 @@ static void tx_ended(void *u, bool committed)
 {
 	(void) committed;
 	struct ledger_tx *tx = u;
-	tx->begun = tx->always = tx->column_known = tx->seal.begun = false;
+	tx->begun = tx->column_known = tx->seal.begun = false;
 	tx->account.a.user = 0;
 }
 

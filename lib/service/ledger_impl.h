@@ -51,7 +51,6 @@ struct hash chain_end(struct sha256 *h, int64_t first_row, int64_t last_row);
 /* The running chain of the open transaction. */
 struct ledger_tx {
 	bool begun;
-	bool always;                 /* a chain row is written even when no row was posted (the first of a rolled file) */
 	int64_t chain_id, first_row, next_row;
 	struct sha256 hash;
 	struct seal_tx seal;

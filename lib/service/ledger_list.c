@@ -50,8 +50,10 @@ int ledger_read_row(struct stmt *st, struct walk_row *ret)
 		.amount = stmt_col_int(st, 2), .balance_after = stmt_col_int(st, 3), .prev = stmt_col_int(st, 6),
 		.at_ms = stmt_col_int(st, 7) } };
 	size_t n;
+	if (stmt_col_type(st, 4) != STMT_TEXT) /* asked first: a blob that is read as text becomes one */
+		return 1;
 	const char *name = stmt_col_text(st, 4, &n);
-	if (stmt_col_type(st, 4) != STMT_TEXT || strlen(name) != n || !ledger_ref_parse(&ret->raw.ref_type, name))
+	if (strlen(name) != n || !ledger_ref_parse(&ret->raw.ref_type, name))
 		return 1;
 	return read_ref(st, 5, ret) ? 0 : 1;
 }

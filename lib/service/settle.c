@@ -26,8 +26,7 @@ struct deciding {
 	const struct path *given; /* what to begin by; NULL: only to go on */
 	struct path path;         /* the evidence's, once known */
 	bool has_path;
-	struct hash digest;       /* of path */
-	struct tick *ticks;       /* room for path, when it was read back */
+	struct tick *ticks;       /* path's, when it was read back */
 	struct column column;
 	struct settling at;
 	bool fresh;               /* begun by this slice */
@@ -49,20 +48,6 @@ static bool page_take(void *u, const struct bet *b, int64_t row)
 	CHECK(page->n < BETS_PER_PAGE);
 	page->bets[page->n++] = *b;
 	return true;
-}
-
-static enum bet_state state_of(enum outcome outcome)
-{
-	switch (outcome) {
-	case OUTCOME_WON:
-		return BET_WON;
-	case OUTCOME_LOST:
-		return BET_LOST;
-	case OUTCOME_VOID:
-		return BET_VOID;
-	}
-	CHECK(false && "an outcome is one of three");
-	return BET_VOID;
 }
 
 static int keep(struct deciding *d, const struct bet *bet, const struct account *account)
@@ -91,10 +76,11 @@ static int count(struct settle_result *result, const struct bet *bet)
 
 static int decide_bet(struct deciding *d, struct bet *bet)
 {
+	static const enum bet_state states[] = { [OUTCOME_WON] = BET_WON, [OUTCOME_LOST] = BET_LOST, [OUTCOME_VOID] = BET_VOID };
 	enum outcome outcome = outcome_of(&d->path, &bet->cell);
 	if (!outcome_payout(&bet->payout, outcome, bet->stake, bet->rate))
 		return err_say(-EOVERFLOW, "column %lld: a payout is beyond 64 bits", (long long) bet->cell.t0_s);
-	bet_move(bet, state_of(outcome));
+	bet_move(bet, states[outcome]);
 	bet->resolved_ms = d->now_ms;
 
 	struct account account;
@@ -109,9 +95,7 @@ static int decide_bet(struct deciding *d, struct bet *bet)
 	if (r < 0)
 		return err_trace(r);
 	r = book_decide_bet(d->db, bet, row);
-	if (r > 0)
-		return err_say(-EBADMSG, "column %lld: user %lld's bet cannot be decided (%d)", (long long) bet->cell.t0_s,
-				(long long) bet->user, r);
+	CHECK(r <= 0); /* this transaction saw it open */
 	if (r < 0)
 		return err_trace(r);
 	bet->resolved_ms = d->column.settled_ms; /* a bet is resolved when its column is, whichever slice it is in */
@@ -191,8 +175,7 @@ static int put_column(struct deciding *d)
 	path_encode(&d->path, &evidence);
 	int r = evidence.failed ? -ENOMEM : book_put_column(d->db, &d->column, evidence.p, evidence.n);
 	buf_free(&evidence);
-	if (r > 0)
-		return err_say(-EBADMSG, "column %lld was recorded under our hands", (long long) d->t0_s);
+	CHECK(r <= 0); /* this transaction saw that it was not recorded */
 	return err_trace(r);
 }
 
@@ -207,7 +190,6 @@ static int begin(struct deciding *d)
 		return r;
 	d->path = *d->given;
 	d->column = column_of(&d->path, &prev, d->now_ms);
-	d->digest = d->column.digest;
 	d->has_path = true;
 	d->at = (struct settling){ .t0_s = d->t0_s, .after_low = -1 };
 	r = book_count_open(d->db, d->t0_s, &d->at.open_bets);
@@ -220,21 +202,21 @@ static int begin(struct deciding *d)
 static int read_evidence(struct deciding *d)
 {
 	size_t n = 0;
-	if (d->has_path && memcmp(&d->digest, &d->column.digest, sizeof d->digest) == 0)
+	if (d->has_path) /* an earlier slice of ours recorded it, or read it from there: it is for ever */
 		return 0;
-	if (!d->ticks)
-		d->ticks = calloc(PATH_TICKS_MAX, sizeof *d->ticks);
+	d->ticks = calloc(PATH_TICKS_MAX, sizeof *d->ticks);
 	if (!d->ticks)
 		return -ENOMEM;
 	int r = book_evidence(d->db, d->t0_s, d->ticks, PATH_TICKS_MAX, &n);
-	if (r != 0)
-		return r < 0 ? err_trace(r) : err_say(-EBADMSG, "column %lld has no evidence", (long long) d->t0_s);
+	CHECK(r <= 0); /* the column is there */
+	if (r < 0)
+		return err_trace(r);
 	d->path = path_cut(d->ticks, n, d->t0_s, d->rules->column_s, d->rules->max_tick_gap_ms);
-	d->digest = path_digest(&d->path, &d->column.prev_digest);
+	struct hash digest = path_digest(&d->path, &d->column.prev_digest);
 	d->path.is_void = d->column.status == COLUMN_VOID; /* also when the rule for gaps was changed since */
-	d->has_path = true;
-	if (memcmp(&d->digest, &d->column.digest, sizeof d->digest) != 0)
+	if (memcmp(&digest, &d->column.digest, sizeof digest) != 0)
 		return err_say(-EBADMSG, "column %lld: the digest is not its evidence's", (long long) d->t0_s);
+	d->has_path = true;
 	return 0;
 }
 
@@ -282,12 +264,8 @@ static int transact(struct week *w, struct deciding *d)
 		return r == -ENOSPC ? SETTLE_E_FULL : r;
 	}
 	r = week_commit(w);
-	if (r > 0 || r == -ENOSPC) {
-		week_rollback(w);
-		return SETTLE_E_FULL;
-	}
-	if (r < 0)
-		return err_trace(r);
+	if (r != 0)
+		return r < 0 ? err_trace(r) : SETTLE_E_FULL;
 	return d->at.open_bets > 0 ? SETTLE_E_MORE : 0;
 }
 

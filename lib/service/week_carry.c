@@ -51,8 +51,7 @@ int roll_lift_triggers(struct roll *r)
 	}
 	for (size_t i = 0; got == 0 && i < r->n_triggers; i++) {
 		char name[64], drop[96];
-		if (sscanf(r->triggers[i], "CREATE TRIGGER %63s", name) != 1)
-			return err_say(-EBADMSG, "a trigger without a name");
+		CHECK(sscanf(r->triggers[i], "CREATE TRIGGER %63s", name) == 1); /* this file is of our own making */
 		(void) snprintf(drop, sizeof drop, "DROP TRIGGER %s", name);
 		got = ledger_must(store_script(r->to, drop), "triggers");
 	}
@@ -142,11 +141,10 @@ static int place_opening(struct roll *r, struct kept_user *k)
 	return 0; /* written once its account is there, which it names */
 }
 
+/* No balance and no open bet changes without an event, which seq counts. */
 static bool user_same(const struct account *a, const struct account *b)
 {
-	return a->balance.micros == b->balance.micros && a->seq == b->seq && a->open_bets == b->open_bets &&
-			a->open_stake.micros == b->open_stake.micros && a->suspended == b->suspended &&
-			a->limits_row == b->limits_row && a->keys_row == b->keys_row;
+	return a->seq == b->seq && a->suspended == b->suspended && a->limits_row == b->limits_row && a->keys_row == b->keys_row;
 }
 
 /* What is sealed of an account seldom changes between the passes. */

@@ -169,7 +169,7 @@ static int look_at(const struct span *s, const struct week_info *info, struct we
 {
 	int64_t cursor_week = s->cursor >> ROW_BITS;
 	*ret_before = 0;
-	if (info->closed_ms != 0 && s->from_ms > CLOCK_SLACK_MS && info->closed_ms < s->from_ms - CLOCK_SLACK_MS)
+	if (info->closed_ms != 0 && info->closed_ms < s->from_ms - CLOCK_SLACK_MS)
 		return SPAN_END;
 	if (s->cursor > 0 && info->id > cursor_week)
 		return SPAN_SKIP;

@@ -266,6 +266,61 @@ static void a_users_bets_come_newest_first(void **state)
 	(void) week_close(w);
 }
 
+static bool no_bet(void *u, const struct bet *b, int64_t row)
+{
+	(void) u, (void) b, (void) row;
+	fail();
+	return false;
+}
+
+static void what_no_bet_may_be_is_refused(void **state)
+{
+	(void) state;
+	struct week *w = books_open(STORE_WRITE);
+	struct store *db = books_begin(w);
+	struct bet_query q = { .user = 99, .to_ms = INT64_MAX, .limit = 5, .row_cents = ROW_CENTS };
+	bool more = true;
+	int64_t user = books_account(db, 1, 100);
+	struct bet b = books_bet(user, T0_S, 4871, 0);
+	assert_int_equal(book_put_bet(db, &b, 1), -EINVAL); /* no stake: not "the cell is taken" */
+	assert_non_null(strstr(err_text(), "a constraint refused the bet"));
+	assert_int_equal(book_bets(db, &q, no_bet, NULL, &more), 0);
+	assert_false(more);
+	week_rollback(w);
+	/* settlement goes on, never back */
+	struct settling at = { .t0_s = T0_S, .after_low = 5, .after_user = 1, .open_bets = 3 };
+	db = books_begin(w);
+	assert_int_equal(book_put_settling(db, &at), 0);
+	assert_int_equal(book_put_settling(db, &at), -EINVAL);
+	assert_non_null(strstr(err_text(), "a constraint refused it"));
+	week_rollback(w);
+	(void) week_close(w);
+}
+
+/* Each column's own digest is right, but it names another predecessor than the one that is there. */
+static void a_column_of_another_chain_is_found(void **state)
+{
+	(void) state;
+	struct week *w = books_open(STORE_WRITE);
+	struct store *db = books_begin(w);
+	struct tick ticks[51];
+	struct book_audit ba;
+	assert_int_equal(books_settle(db, ticks_for(ticks, T0_S, 100), 51, T0_S, NOW_MS, NULL), 0);
+	(void) ticks_for(ticks, T0_S + 5, 100);
+	struct path path = path_cut(ticks, 51, T0_S + 5, COLUMN_S, 3000);
+	struct column c = { .t0_s = T0_S + 5, .status = COLUMN_SETTLED, .has_anchor = true, .anchor = ticks[0], .low_cents = 100,
+		.high_cents = 100, .n_ticks = 51, .settled_ms = NOW_MS, .prev_digest = { { 1, 2, 3 } } };
+	struct buf evidence = BUF_INIT(65536);
+	path_encode(&path, &evidence);
+	c.digest = path_digest(&path, &c.prev_digest);
+	assert_int_equal(book_put_column(db, &c, evidence.p, evidence.n), 0);
+	buf_free(&evidence);
+	assert_int_equal(book_audit(db, &ba), 1);
+	assert_non_null(strstr(ba.finding, "prev_digest is not the digest before it"));
+	week_rollback(w);
+	(void) week_close(w);
+}
+
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, books_set_up, books_tear_down)
@@ -276,6 +331,8 @@ int main(void)
 		CASE(what_is_due_is_found_also_out_of_order),
 		CASE(columns_come_in_order_and_chain),
 		CASE(a_users_bets_come_newest_first),
+		CASE(what_no_bet_may_be_is_refused),
+		CASE(a_column_of_another_chain_is_found),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -80,6 +80,7 @@ static void a_posting_of_the_wrong_shape_is_refused(void **state)
 		{ LEDGER_DEPOSIT, -1, "x" }, { LEDGER_DEPOSIT, 0, "x" }, { LEDGER_WITHDRAWAL, 1, "x" },
 		{ LEDGER_WITHDRAWAL_REVERSAL, -1, "x" }, { LEDGER_BET, -1, "x" }, { LEDGER_OPENING, 1, "x" },
 		{ LEDGER_DEPOSIT, 1, "" }, { LEDGER_DEPOSIT, 1, "a\nb" }, { LEDGER_ADJUSTMENT, INT64_MIN, "x" },
+		{ LEDGER_DEPOSIT, 1, "a\x7f" "b" }, { (enum ledger_ref) 0, 1, "x" }, { LEDGER_REFS, 1, "x" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
 		assert_int_equal(post(db, user, wrong[i].type, wrong[i].micros, wrong[i].ref, &a), -EINVAL);
@@ -119,6 +120,60 @@ static void stakes_leave_and_payouts_come(void **state)
 	assert_int_equal(ledger_stake(db, &d, &a, &row), LEDGER_E_SUSPENDED);
 	d.user = 77;
 	assert_int_equal(ledger_stake(db, &d, &a, &row), LEDGER_E_ABSENT);
+	week_rollback(w);
+	(void) week_close(w);
+}
+
+static bool first_account(void *u, const struct account *a)
+{
+	*(int64_t *) u += a->user;
+	return false;
+}
+
+/* What does not fit a row is an expected result, and changes nothing. */
+static void what_no_row_can_hold_is_refused(void **state)
+{
+	(void) state;
+	struct week *w = books_open(STORE_WRITE);
+	struct store *db = books_begin(w);
+	struct account a;
+	int64_t user = books_account(db, 1, 10), rich = books_account(db, 2, 0), row = 0, sum = 0;
+	static const struct { int64_t t0_s, low, placed_ms; } wrong[] = {
+		{ -5, 0, NOW_MS }, { INT64_C(5000000000), 0, NOW_MS }, { T0_S, -ROW_CENTS, NOW_MS },
+		{ T0_S, INT64_C(1) << 31, NOW_MS }, { T0_S, 0, 0 },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		struct bet b = books_bet(user, wrong[i].t0_s, 0, 1);
+		b.cell.low_cents = wrong[i].low;
+		b.placed_ms = wrong[i].placed_ms;
+		assert_int_equal(ledger_stake(db, &b, &a, &row), LEDGER_E_OVERFLOW);
+		b.state = BET_LOST;
+		assert_int_equal(ledger_settle(db, &b, &a, &row), LEDGER_E_OVERFLOW);
+	}
+	/* open stakes beyond 64 bits */
+	struct bet b = books_bet(rich, T0_S, 4871, 1);
+	b.stake = money_of(INT64_MAX);
+	assert_int_equal(post(db, rich, LEDGER_DEPOSIT, INT64_MAX, "all", &a), 0);
+	assert_int_equal(ledger_stake(db, &b, &a, &row), 0);
+	assert_int_equal(post(db, rich, LEDGER_DEPOSIT, INT64_MAX, "again", &a), 0);
+	b.cell.low_cents += ROW_CENTS;
+	assert_int_equal(ledger_stake(db, &b, &a, &row), LEDGER_E_OVERFLOW);
+	assert_int_equal(ledger_account_by_id(db, rich, &a), 0);
+	assert_int_equal(a.balance.micros, INT64_MAX);
+	assert_int_equal(a.open_bets, 1);
+	/* who had enough accounts is told no more */
+	assert_int_equal(ledger_accounts(db, first_account, &sum), 0);
+	assert_int_equal(sum, user);
+	week_rollback(w);
+	/* every account is right, their sum is more than one number holds: said, not wrapped */
+	struct ledger_audit la;
+	db = books_begin(w);
+	for (int i = 1; i <= 2; i++)
+		assert_int_equal(post(db, books_account(db, i, 0), LEDGER_DEPOSIT, INT64_MAX, i == 1 ? "one" : "two", &a), 0);
+	assert_int_equal(week_commit(w), 0);
+	db = books_begin(w);
+	assert_int_equal(ledger_audit(db, &la), 1);
+	assert_string_equal(la.finding, "the balances' sum overflows");
 	week_rollback(w);
 	(void) week_close(w);
 }
@@ -207,6 +262,21 @@ static void lists_are_walks_newest_first(void **state)
 	assert_int_equal(s.n, 3);
 	s = list(db, (struct ledger_query){ .user = user, .from_ms = NOW_MS + 1000, .to_ms = NOW_MS + 9000 }, &more);
 	assert_int_equal(s.n, 2);
+	/* a cursor beyond the newest row is as none; one at the bet's own row leaves what is older, here nothing */
+	s = list(db, (struct ledger_query){ .user = user, .before_row = 1000 }, &more);
+	assert_int_equal(s.n, 5);
+	s = list(db, (struct ledger_query){ .user = user, .ref_id = id }, &more);
+	int64_t bet_row = s.e[1].row;
+	s = list(db, (struct ledger_query){ .user = user, .ref_id = id, .before_row = bet_row }, &more);
+	assert_int_equal(s.n, 0);
+	s = list(db, (struct ledger_query){ .user = user, .ref_id = id, .limit = 1 }, &more);
+	assert_int_equal(s.n, 1);
+	assert_true(more);
+	struct seen one = { .stop_at = 1 };
+	assert_int_equal(ledger_list(db, &(struct ledger_query){ .user = user, .to_ms = INT64_MAX, .limit = 9, .ref_id = id }, on_entry,
+			&one, &more), 0);
+	assert_int_equal(one.n, 1);
+	assert_false(more);
 	s = list(db, (struct ledger_query){ .user = 99 }, &more);
 	assert_int_equal(s.n, 0);
 	week_rollback(w);
@@ -481,6 +551,7 @@ int main(void)
 		CASE(postings_are_idempotent_by_their_id),
 		CASE(a_posting_of_the_wrong_shape_is_refused),
 		CASE(stakes_leave_and_payouts_come),
+		CASE(what_no_row_can_hold_is_refused),
 		CASE(lists_are_walks_newest_first),
 		CASE(the_audit_finds_what_a_hand_changed),
 		CASE(the_file_itself_refuses_changes),

@@ -13,6 +13,7 @@
 #include "../support/audits.h"
 #include "book.h"
 #include "buf.h"
+#include "err.h"
 #include "fault.h"
 #include "ledger.h"
 #include "settle.h"
@@ -317,6 +318,36 @@ static void a_payout_beyond_64_bits_changes_nothing(void **state)
 	week_rollback(w->week);
 }
 
+/* Each payout and balance fits, or one does not: the sums that are told never wrap. */
+static void sums_beyond_64_bits_change_nothing(void **state)
+{
+	static const struct { int64_t stake; int32_t rate; bool is_void; const char *says; } cases[] = {
+		{ INT64_C(5000000000000000000), 20000, true, "its sum" },  /* the stakes' */
+		{ INT64_C(4000000000000000000), 20000, false, "its sum" }, /* the payouts' */
+		{ INT64_C(5000000000000000000), 20000, false, "a payout" },
+	};
+	struct world *w = *state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct tick ticks[16];
+		struct settle_result got;
+		struct column there;
+		int64_t t0_s = START_S + 2 * W * (int64_t) i;
+		for (int user = 0; user < 2; user++) {
+			fund(w, 2 * (int) i + user, cases[i].stake);
+			assert_true(place(w, 2 * (int) i + user, t0_s, 9700000, cases[i].stake, cases[i].rate));
+		}
+		struct path path = cases[i].is_void ? path_cut(NULL, 0, t0_s, W, GAP_MS) : steady_path(ticks, t0_s);
+		assert_int_equal(settle_column(w->week, &rules, &path, t0_s * 1000 + 5700, &got, on_settled, w), -EOVERFLOW);
+		if (!strstr(err_text(), cases[i].says))
+			fail_msg("%s: %s", cases[i].says, err_text());
+		assert_int_equal(w->told, 0);
+		check_accounts(w);
+		struct store *db = begin(w);
+		assert_int_equal(book_column(db, t0_s, &there), BOOK_E_ABSENT);
+		week_rollback(w->week);
+	}
+}
+
 /* A column as settle would have put it, but for what `spoil` did. */
 static void put_spoilt(struct world *w, int64_t t0_s, void (*spoil)(struct column *c))
 {
@@ -456,6 +487,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_column_without_its_predecessor_chains_to_zeros, world_up, world_down),
 		cmocka_unit_test_setup_teardown(a_column_without_any_tick_is_void, world_up, world_down),
 		cmocka_unit_test_setup_teardown(a_payout_beyond_64_bits_changes_nothing, world_up, world_down),
+		cmocka_unit_test_setup_teardown(sums_beyond_64_bits_change_nothing, world_up, world_down),
 		cmocka_unit_test_setup_teardown(verifying_sees_what_is_not_from_the_evidence, world_up, world_down),
 #ifdef TAP_FAULTS
 		cmocka_unit_test_setup_teardown(each_step_can_fail_and_nothing_is_half_done, world_up, world_down),

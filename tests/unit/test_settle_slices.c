@@ -190,6 +190,40 @@ static void slices_of_one_end_as_one_transaction(void **state)
 	}
 }
 
+/* Another owner decides what is left while we tell of our first slice: we have nothing more to do, and say so by 0. */
+struct helper {
+	struct week *w;
+	int64_t t0_s;
+	int helped;
+};
+
+static void on_settled_help(void *u, const struct settled_bet *sb)
+{
+	struct helper *h = u;
+	struct settle_result got;
+	(void) sb;
+	if (h->helped++ == 0)
+		assert_int_equal(settle_go_on(h->w, &rules, h->t0_s, now_of(h->t0_s) + 1, &got, NULL, NULL), 0);
+}
+
+static void another_may_decide_the_last_bets(void **state)
+{
+	(void) state;
+	enum { BETS = SETTLE_SLICE_BETS + 100 };
+	struct tick ticks[TICKS];
+	struct settle_result got;
+	struct week *w = open_with_accounts();
+	struct helper h = { .w = books_open(STORE_WRITE), .t0_s = T0_S };
+	place(w, T0_S, BETS);
+	struct path path = path_at(ticks, T0_S, FIRST_ROW + 3);
+	assert_int_equal(settle_column(w, &rules, &path, now_of(T0_S), &got, on_settled_help, &h), 0);
+	assert_true(h.helped > 0 && h.helped <= SETTLE_SLICE_BETS);
+	assert_int_equal(got.won + got.lost, h.helped);
+	check_done(w, T0_S, BETS);
+	(void) week_close(h.w);
+	(void) week_close(w);
+}
+
 static void a_slice_ends_by_its_time_too(void **state)
 {
 	static const struct settle_slice no_time = { .bets = 500, .us = 0 };
@@ -473,6 +507,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(slices_of_one_end_as_one_transaction),
+		CASE(another_may_decide_the_last_bets),
 		CASE(a_slice_ends_by_its_time_too),
 		CASE(the_recorded_status_decides),
 		CASE(settlers_at_once_decide_each_bet_once),

@@ -79,6 +79,97 @@ static void a_lost_meta_never_starts_an_empty_book(void **state)
 	assert_int_equal(week_open(&w, books_dir, STORE_WRITE, NOW_MS), -ENOENT);
 }
 
+static void run_sql(const char *file, const char *sql)
+{
+	char path[160];
+	sqlite3 *raw;
+	in_dir(path, file);
+	assert_int_equal(sqlite3_open(path, &raw), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(raw, sql, NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_close(raw), SQLITE_OK);
+}
+
+static void what_cannot_be_the_books_is_not_opened(void **state)
+{
+	(void) state;
+	char name[400], path[160];
+	struct week *w = NULL;
+	memset(name, 'd', sizeof name);
+	name[0] = '/';
+	name[sizeof name - 1] = '\0';
+	assert_int_equal(week_open(&w, name, STORE_WRITE, NOW_MS), -ENAMETOOLONG);
+	/* a book of a newer release */
+	(void) week_close(books_open(STORE_WRITE));
+	run_sql("bets_2026_w08.db", "PRAGMA user_version=99");
+	assert_int_equal(week_open(&w, books_dir, STORE_WRITE, NOW_MS), -EPROTO);
+	/* a book that is no database, beside a lost meta.db */
+	in_dir(path, "bets_2026_w08.db");
+	FILE *f = fopen(path, "w");
+	assert_non_null(f);
+	assert_true(fprintf(f, "%0999d", 7) > 0);
+	assert_int_equal(fclose(f), 0);
+	run_sql("meta.db", "DROP TRIGGER weeks_no_delete; DELETE FROM weeks");
+	assert_int_equal(week_open(&w, books_dir, STORE_WRITE, NOW_MS), -EBADMSG);
+	/* a reader makes nothing where no week is named */
+	assert_int_equal(week_open(&w, books_dir, STORE_READ, NOW_MS), STORE_E_ABSENT);
+	/* one that was never made whole is no book, and stands in nobody's way */
+	assert_int_equal(truncate(path, 0), 0);
+	assert_int_equal(week_open(&w, books_dir, STORE_WRITE, NOW_MS), 0);
+	/* the book is taken away from under the feet of who would end its week */
+	struct week_rolled rolled;
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(week_roll(w, NOW_MS + INT64_C(7) * 86400000, &rolled), -ENOENT);
+	(void) week_close(w);
+}
+
+static bool first_audit(void *u, const struct audit_row *row)
+{
+	(void) row;
+	++*(int *) u;
+	return false;
+}
+
+/* Its pages are overwritten: a finding, as a changed row is. */
+static void an_audit_log_that_cannot_be_read_is_a_finding(void **state)
+{
+	(void) state;
+	char finding[128], path[160];
+	sqlite3 *raw;
+	sqlite3_stmt *st = NULL;
+	uint8_t junk[4096];
+	int n = 0;
+	struct week *w = books_open(STORE_WRITE);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(week_audit_log(w, "root", "what", "why", NOW_MS + i), 0);
+	assert_int_equal(week_audit_read(w, first_audit, &n, finding, sizeof finding), 0);
+	assert_int_equal(n, 1); /* who has enough is told no more, and the chain is checked to its end */
+	(void) week_close(w);
+	/* a hash of the wrong length: the log goes on, and the break is found */
+	run_sql("meta.db", "DROP TRIGGER audit_no_update; PRAGMA ignore_check_constraints=ON;"
+			" UPDATE audit SET hash = x'00' WHERE id = 3");
+	w = books_open(STORE_WRITE);
+	assert_int_equal(week_audit_log(w, "root", "what", "why", NOW_MS + 4), 0);
+	assert_int_equal(week_audit_read(w, NULL, NULL, finding, sizeof finding), 1);
+	assert_string_equal(finding, "the audit log breaks at row 3");
+	(void) week_close(w);
+	run_sql("meta.db", "PRAGMA wal_checkpoint(TRUNCATE)");
+	in_dir(path, "meta.db");
+	assert_int_equal(sqlite3_open(path, &raw), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(raw, "SELECT rootpage FROM sqlite_schema WHERE name = 'audit'", -1, &st, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+	off_t at = 4096 * ((off_t) sqlite3_column_int64(st, 0) - 1);
+	(void) sqlite3_finalize(st);
+	(void) sqlite3_close(raw);
+	memset(junk, 0xff, sizeof junk);
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	assert_int_equal(pwrite(fd, junk, sizeof junk, at), sizeof junk);
+	(void) close(fd);
+	w = books_open(STORE_READ);
+	assert_int_equal(week_audit_read(w, NULL, NULL, finding, sizeof finding), 1);
+	assert_non_null(strstr(finding, "malformed"));
+	(void) week_close(w);
+}
+
 static bool count_audit(void *u, const struct audit_row *row)
 {
 	int *n = u;
@@ -359,7 +450,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(a_new_directory_gets_the_weeks_file),
 		CASE(a_lost_meta_never_starts_an_empty_book),
+		CASE(what_cannot_be_the_books_is_not_opened),
 		CASE(the_audit_log_is_chained),
+		CASE(an_audit_log_that_cannot_be_read_is_a_finding),
 		CASE(a_balance_for_ten_bets_takes_ten),
 		CASE(a_cell_goes_to_one_of_two_processes),
 		CASE(what_was_acknowledged_survives_a_kill),
