@@ -264,6 +264,12 @@ static bool any_week(void *u, const struct week_info *info)
 	return true;
 }
 
+static bool any_quote(void *u, const struct quote_made *made)
+{
+	(void) u, (void) made;
+	return true;
+}
+
 static struct ulid id_of_bet(int64_t user, int64_t t0_s)
 {
 	struct ulid id;
@@ -366,6 +372,8 @@ static int ask_history(struct store *db)
 		r = week_bets(stage.w, &q, any_bet, NULL, &more, &missing);
 	if (r == 0)
 		r = week_ledger(stage.w, &lq, any_entry, NULL, &more, &missing);
+	if (r == 0)
+		r = week_quotes(stage.w, NOW_MS, stage.now_ms, any_quote, NULL);
 	return r == 0 ? week_bet_by_id(stage.w, &id, ROW_CENTS, &b) : r;
 }
 
