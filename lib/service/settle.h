@@ -28,7 +28,7 @@ enum {
 };
 
 /* What one transaction may do: it ends after so many bets, or, once it decided one, after so long. */
-enum { SETTLE_SLICE_BETS = 500, SETTLE_SLICE_US = 5000 };
+enum { SETTLE_SLICE_BETS = 500, SETTLE_SLICE_US = 1000 };
 struct settle_slice {
 	size_t bets;
 	int64_t us;
