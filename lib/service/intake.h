@@ -1,6 +1,6 @@
 /* intake.h - from a checked tap to its row: admission, queue, batch, one transaction, confirm. Service floor, on all below.
- * The way of a tap: intake_submit -> door thread (one pipelined trip to Redis: signer, rate limit, nonce) -> bounded queue ->
- *   writer thread: gate { BEGIN; for each: place, price, limits, funds, ledger row, bet row; COMMIT + fsync } -> done() ->
+ * The way of a tap: intake_submit -> bounded queue -> writer thread: takes what waits, one trip to Redis for all of it (signer, rate
+ *   limit, nonce), then gate { BEGIN; for each: place, price, limits, funds, ledger row, bet row; COMMIT + fsync } -> done() ->
  *   announcer thread (Redis: balance cache, event). Only this module and settle move stakes and payouts.
  * Always true: done(CONFIRMED) is called after COMMIT returned; a refused tap left no row; a batch is all or nothing, and when
  *   a commit fails each of its taps is told OUTCOME_UNKNOWN or UNAVAILABLE and the process ends (see store.h on fsync).
