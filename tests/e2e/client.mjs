@@ -16,10 +16,12 @@ import { cells } from './lib/player.mjs';
 import { Product, WELCOME, until } from './lib/product.mjs';
 
 const USD = 1_000_000, top = path.resolve(import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname), '../..');
+const clients = []; // a test that failed leaves them connected
 let product, second;
 
 function client(options = {}) {
 	const tap = new TapClient({ origin: product.origin, signer: Key.random(), WebSocket, ...options });
+	clients.push(tap);
 	tap.heard = [];
 	tap.repairs = [];
 	tap.troubles = [];
@@ -40,14 +42,19 @@ async function joined(options) {
 	return Object.assign(tap, { wallet: session.wallet });
 }
 
-// A bet that is taken, on a cell of its own.
+// A bet that is taken, on a cell of its own, in the column or, while none is open there, a later one.
 async function place(tap, taken, column = 2) {
 	for (;;) {
 		await until('a grid', 20_000, async () => {
 			tap.fresh = (await fetch(`${product.origin}/api/v1/grid`)).ok && await (await fetch(`${product.origin}/api/v1/grid`)).json();
 			return tap.fresh;
 		});
-		const cell = cells(tap.fresh).filter((c) => c.i === column && c.rate > 0 && !taken.has(c.cell)).sort((a, b) => a.rate - b.rate)[0];
+		const cell = cells(tap.fresh).filter((c) => c.i >= column && c.rate > 0 && !taken.has(c.cell))
+			.sort((a, b) => a.i - b.i || a.rate - b.rate)[0];
+		if (!cell) { // the price jumps
+			await sleep(250);
+			continue;
+		}
 		taken.add(cell.cell);
 		try {
 			return await tap.bet({ cell: cell.cell, stake: USD, rate: 10100 });
@@ -84,6 +91,7 @@ before(async () => {
 });
 
 after(async () => {
+	clients.forEach((tap) => tap.close());
 	if (second?.child.exitCode === null) {
 		second.child.kill('SIGTERM');
 		await once(second.child, 'exit');
