@@ -231,6 +231,14 @@ static void undo(struct auth_door *d, struct bus *bus, const struct auth_knock *
 		err_clear();
 }
 
+/* Strangers took from the wallet's bucket until they were known for what they are: whoever found it full by them asks once more. */
+static bool has_room_now(struct auth_door *d, const struct auth_knock *k, int64_t now_us)
+{
+	bool found;
+	const struct bucket *b = bucket_of(d, &k->wallet, &found);
+	return take(d, found ? b->full_us : 0, now_us) <= now_us + d->room_us;
+}
+
 int auth_door_ask(struct auth_door *d, struct bus *bus, struct auth_knock *knocks, size_t n, bool spend, int64_t now_us)
 {
 	bool spent_for_nothing[AUTH_KNOCKS_MAX], any = false;
@@ -258,5 +266,9 @@ int auth_door_ask(struct auth_door *d, struct bus *bus, struct auth_knock *knock
 	}
 	if (any && spend)
 		undo(d, bus, knocks, n, spent_for_nothing, now_us);
+	for (size_t i = 0; i < n && n > 1; i++)
+		if (knocks[i].verdict == AUTH_RATE_LIMITED && has_room_now(d, &knocks[i], now_us) &&
+				auth_door_ask(d, bus, &knocks[i], 1, spend, now_us) < 0)
+			knocks[i].verdict = AUTH_UNAVAILABLE;
 	return 0;
 }

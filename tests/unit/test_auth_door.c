@@ -131,6 +131,20 @@ static void a_stranger_empties_no_bucket(void **state)
 	assert_int_equal(ask(knock_of(&alice, &alice, 9, 1), true, noon_us), AUTH_RATE_LIMITED);
 }
 
+/* Nor when they knock together with the wallet itself. */
+static void a_crowd_of_strangers_locks_nobody_out(void **state)
+{
+	struct auth_knock k[2 * BURST + 1];
+	(void) state;
+	for (uint8_t i = 0; i < 2 * BURST; i++)
+		k[i] = knock_of(&alice, &key, i, 1);
+	k[2 * BURST] = knock_of(&alice, &alice, 99, 1);
+	assert_int_equal(auth_door_ask(door, bus, k, ARRAY_LEN(k), true, noon_us), 0);
+	for (size_t i = 0; i < 2 * BURST; i++)
+		assert_int_equal(k[i].verdict, AUTH_NOT_SIGNER);
+	assert_int_equal(k[2 * BURST].verdict, AUTH_ADMITTED);
+}
+
 /* In one trip each is judged by what those before it left. */
 static void many_knock_together(void **state)
 {
@@ -207,6 +221,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_nonce_is_spent_once_and_only_when_asked, empty, leave),
 		cmocka_unit_test_setup_teardown(the_bucket_holds_its_burst_and_refills, empty, leave),
 		cmocka_unit_test_setup_teardown(a_stranger_empties_no_bucket, empty, leave),
+		cmocka_unit_test_setup_teardown(a_crowd_of_strangers_locks_nobody_out, empty, leave),
 		cmocka_unit_test_setup_teardown(many_knock_together, empty, leave),
 		cmocka_unit_test_setup_teardown(the_bucket_outlives_the_process, empty, leave),
 		cmocka_unit_test_setup_teardown(a_clock_set_back_locks_nobody_out, empty, leave),
