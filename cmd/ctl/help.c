@@ -20,6 +20,7 @@ static const struct option_help options[] = {
 	{ "limit", "at most so many rows", "" },
 	{ "days", "for so many days", "" },
 	{ "bet", "the id of a bet, whose rate is then recomputed", "" },
+	{ "all", "every column of every local week, of the last 7 days against Redis too", "" },
 	{ "for", "a span: a number and s, m, h or d", "30m 1h 2h 1d 7d" },
 	{ "status", "those in this state alone", "requested approved rejected" },
 	{ "yes", "what is lost is known", "" },

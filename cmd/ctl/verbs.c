@@ -43,12 +43,13 @@ const struct ctl_verb ctl_verbs[] = {
 	{ "bet show", "ID", "the bet and its column", verb_bet_show,
 		"Also of past weeks that are on this machine. What support needs for \"why did this one lose\".",
 		"tap-trading-ctl bet show " AN_ID "\n" },
-	{ "verify", "[T0] [--bet ID]",
-		"recomputes a column from its ticks, or a bet's rate from its quote, and compares; 1: differs", verb_verify,
+	{ "verify", "[T0] [--bet ID] [--all]",
+		"recomputes a column, or all of them, from the ticks, or a bet's rate from its quote; 1: differs", verb_verify,
 		"A column is computed again from the evidence in the book, which is compared with the history in Redis (7 days) too. "
 		"A bet's rate is made again from what its quote was made from. 0 equal, 1 differs, 66 what is needed is not there.",
 		"tap-trading-ctl verify 1771234565\n"
-		"tap-trading-ctl verify --bet " AN_ID "\n" },
+		"tap-trading-ctl verify --bet " AN_ID "\n"
+		"tap-trading-ctl verify --all --json\n" },
 	{ "integrity", "", "audits every local week: balances, chain, counts, evidence; 1: drift", verb_integrity,
 		"Reads all rows and changes none; bets go on meanwhile. The archiver does the same once a day. On 1: stop betting, keep "
 		"the data folder as it is, and read docs/runbook.md.",
