@@ -104,9 +104,8 @@ static void show_hash(struct json_out *w, const char *name, const struct hash *h
 	jw_str(w, name, hex);
 }
 
-void show_column(struct json_out *w, const char *name, const struct column *c)
+static void show_column_members(struct json_out *w, const struct column *c)
 {
-	jw_object(w, name);
 	jw_int(w, "t0", c->t0_s);
 	jw_str(w, "status", c->status == COLUMN_VOID ? "void" : "settled");
 	show_tick(w, "anchor", c->has_anchor ? &c->anchor : NULL);
@@ -120,6 +119,25 @@ void show_column(struct json_out *w, const char *name, const struct column *c)
 	jw_int(w, "ticks", c->n_ticks);
 	show_hash(w, "digest", &c->digest);
 	show_hash(w, "prev_digest", &c->prev_digest);
+}
+
+void show_column(struct json_out *w, const char *name, const struct column *c)
+{
+	jw_object(w, name);
+	show_column_members(w, c);
+	jw_end_object(w);
+}
+
+void show_column_path(struct json_out *w, const struct column *c, const struct tick *ticks, size_t n)
+{
+	jw_object(w, NULL);
+	show_column_members(w, c);
+	if (ticks) {
+		jw_array(w, "path");
+		for (size_t i = 0; i < n; i++)
+			show_tick(w, NULL, &ticks[i]);
+		jw_end_array(w);
+	}
 	jw_end_object(w);
 }
 
