@@ -20,7 +20,7 @@ static void print_help(const struct daemon_spec *spec)
 			spec->name, spec->summary, spec->name);
 	settings_help(spec->who, stdout);
 	(void) printf("\nThe secret REDIS_PASSWORD is read from $CREDENTIALS_DIRECTORY/REDIS_PASSWORD or from the file\n"
-		      "that TAP_REDIS_PASSWORD_FILE names, never from the environment itself.\n");
+		      "that TAP_REDIS_PASSWORD_FILE names, never from the environment itself; S3_CREDENTIALS likewise.\n");
 }
 
 enum cli cli_parse(int argc, char **argv, const struct daemon_spec *spec)
