@@ -72,6 +72,8 @@ PRINTF_LIKE(3, 4) MUST_CHECK int ctl_audit(struct ctl *c, struct week *w, const 
 /* Texts for rows. */
 void out_wallet(struct out *o, const char *name, const struct wallet *w);
 void out_ulid(struct out *o, const char *name, const struct ulid *id);
+struct column;
+void out_column(struct out *o, const struct column *c);
 
 /* The weeks' files in the data folder, oldest first; the caller frees. NULL: no memory. */
 char (*ctl_week_files(const char *dir, size_t *ret_n))[WEEK_NAME_SIZE];
