@@ -216,14 +216,20 @@ int settings_load(struct settings *ret, char *const *env, FILE *report)
 	return wrong;
 }
 
-void settings_help(unsigned who, FILE *out)
+void settings_help(unsigned who, const struct manual *p)
 {
 	struct settings unused;
 	struct conf_row rows[96];
 	rows_for(&unused, rows);
-	conf_help(rows, who, true, out);
-	(void) fprintf(out, "\nKeys of the other programs, checked here too:\n");
-	conf_help(rows, who, false, out);
+	manual_section(p, "ENVIRONMENT");
+	manual_text(p, "One file serves all programs of the suite; a TAP_ key that none of them knows is an error.");
+	conf_help(rows, who, true, p);
+	manual_item(p, "CREDENTIALS_DIRECTORY", "The secret REDIS_PASSWORD is read from the file of that name in this folder, "
+			"or from the file that TAP_REDIS_PASSWORD_FILE names, never from the environment itself.");
+	if (p->roff)
+		return; /* each has its own page */
+	manual_section(p, "Keys of the other programs, checked here too");
+	conf_help(rows, who, false, p);
 }
 
 struct grid_rules settings_grid(const struct settings *s)

@@ -52,7 +52,8 @@ struct settings {
 
 /* Fills *ret from env, writing a line for each wrong key; returns how many were wrong. */
 MUST_CHECK int settings_load(struct settings *ret, char *const *env, FILE *report);
-void settings_help(unsigned who, FILE *out);
+/* The keys that `who` reads, then, for a terminal, those that it only checks. */
+void settings_help(unsigned who, const struct manual *p);
 
 /* Views for the modules below. Texts are borrowed from s. */
 struct grid_rules settings_grid(const struct settings *s);
