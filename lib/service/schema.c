@@ -231,8 +231,8 @@ static const char week_8_down[] = "DROP TABLE quotes;";
 
 /* seals.changed    the sealed rows that the commit changed, and to what (seal.h); empty in a seal of an older release
  * Going down begins the seals anew: their hashes speak of what the older release does not know. */
-static const char week_10_up[] = "ALTER TABLE seals ADD COLUMN changed BLOB NOT NULL DEFAULT x'';";
-static const char week_10_down[] = "DROP TABLE seals;" SEALS_TABLE SEALS_BEGIN;
+static const char week_9_up[] = "ALTER TABLE seals ADD COLUMN changed BLOB NOT NULL DEFAULT x'';";
+static const char week_9_down[] = "DROP TABLE seals;" SEALS_TABLE SEALS_BEGIN;
 
 /* weeks     every week's file in the order of their opening; the greatest id is the current one
  * audit     what operators changed: each row's hash covers the one before */
@@ -253,7 +253,7 @@ const struct store_schema schema_week = { 0x54415057 /* TAPW */,
 	(const struct store_migration[]){ { 1, week_1_up, week_1_down }, { 2, week_2_up, week_2_down },
 		{ 3, week_3_up, week_3_down }, { 4, week_4_up, week_4_down }, { 5, week_5_up, week_5_down },
 		{ 6, week_6_up, week_6_down }, { 7, week_7_up, week_7_down }, { 8, week_8_up, week_8_down },
-		{ 9, week_10_up, week_10_down },
+		{ 9, week_9_up, week_9_down },
 		{ 0, NULL, NULL } } };
 const struct store_schema schema_meta = { 0x5441504d /* TAPM */,
 	(const struct store_migration[]){ { 1, meta_1_up, meta_1_down }, { 0, NULL, NULL } } };
