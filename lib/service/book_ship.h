@@ -6,8 +6,9 @@
  *   holds part of it already (a snapshot from its middle, a try that was cut short) makes only the rest.
  * Bytes, all integers varints (u) or zigzag differences (d): units, then 0, then quotes. A unit is a commit and what was sealed until the
  *   next: u 1 + rows; u seals; each seal: u length of `changed`, those bytes (seal.h), then for each change its row's columns but the
- *   page's and a settlement's; then the rows: u type, d user, d at, and what the type needs. Columns: u type, then d, or u length and bytes.
- * Not in it: the first commit of a week that follows another, which a snapshot brings (docs/adr/0025-row-shipping.md).
+ *   page's and a settlement's; then the rows: u type, d user, d at, and what the type needs. Columns: u type, then d, or u length
+ *   and bytes.
+ * Not in it: the first commit of a week that follows another, which a snapshot brings (docs/adr/0026-row-shipping.md).
  * Units, thread, results: as ledger.h. All calls need an open transaction. */
 #ifndef TAP_BOOK_SHIP_H
 #define TAP_BOOK_SHIP_H

@@ -5,7 +5,8 @@
  *   any order, whatever the table's size.
  * A seal also names the rows that its commit changed, and to what: so each commit can be told, and made again, by itself.
  * Always true at every commit: the newest row of `seals` holds the sum of what is in the file; each seal's hash is SHA-256(hash of
- *   the seal before || id || chain id || that commit's hash || sum || length and bytes of changed, if there are any), so a seal that is changed, or missing among others, is found.
+ *   the seal before || id || chain id || that commit's hash || sum || length and bytes of changed, if there are any), so a seal that
+ *   is changed, or missing among others, is found.
  *   Row 0 bears the last hash of the week before. A commit that changes no such row writes none: a bet never does.
  * A file that was brought here from an older version is sealed by its next commit of such a kind (row 0 then says chain -1).
  * Units, thread, results: as ledger.h. */

@@ -2,8 +2,8 @@
  * Service floor, on book_ship, zst. Pure but for the codec: no file, no network.
  * Bytes (integers 8 bytes, big-endian): "TAPSEG1\n" | number | hash of the segment before (zeros in the first) | year | week | as_of |
  *   from: chain, seal, quote, chain_hash, seal_hash | to: the same | operators' log: from, to | length of the span unpacked |
- *   length packed | 0, the span's version | the packed span: u length of the book's part (book_ship.h), it, then each row of the log: d at, and who, what,
- *   why as u length and bytes | SHA-256 of all before.
+ *   length packed | 0, the span's version | the packed span: u length of the book's part (book_ship.h), it, then
+ *   each row of the log: d at, and who, what, why as u length and bytes | SHA-256 of all before.
  * Always true: numbers follow each other from 1; each names the hash of the one before it, so that a segment that is missing, changed
  *   or put in another's place is found; the same span gives the same bytes but for as_of.
  * as_of: whatever was committed before this moment is in this segment or in those before it. */
