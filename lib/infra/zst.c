@@ -1,208 +1,128 @@
 #include "zst.h"
 
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 #include <zstd.h>
 
-#include "check.h"
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+
 #include "err.h"
 
-static int bad(size_t code)
-{
-	return err_say(-EBADMSG, "zstd: %s", ZSTD_getErrorName(code));
-}
-
-int zst_pack(const void *bytes, size_t n, int level, struct buf *out)
-{
-	size_t room = ZSTD_compressBound(n);
-	ZSTD_CCtx *c = ZSTD_createCCtx();
-	char *packed = malloc(room);
-	int r = c && packed ? 0 : -ENOMEM;
-	if (r == 0) {
-		(void) ZSTD_CCtx_setParameter(c, ZSTD_c_compressionLevel, level);
-		(void) ZSTD_CCtx_setParameter(c, ZSTD_c_checksumFlag, 1);
-		size_t got = ZSTD_compress2(c, packed, room, bytes, n);
-		if (ZSTD_isError(got))
-			r = bad(got);
-		else
-			buf_put(out, packed, got);
-	}
-	free(packed);
-	ZSTD_freeCCtx(c);
-	return r == 0 && out->failed ? -ENOMEM : r;
-}
-
-int zst_unpack(const void *bytes, size_t n, struct buf *out)
-{
-	ZSTD_DCtx *d = ZSTD_createDCtx();
-	size_t room = ZSTD_DStreamOutSize(), left = 1;
-	char *piece = malloc(room);
-	ZSTD_inBuffer in = { bytes, n, 0 };
-	int r = d && piece ? 0 : -ENOMEM;
-	while (r == 0 && left > 0) {
-		ZSTD_outBuffer o = { piece, room, 0 };
-		size_t before = in.pos;
-		left = ZSTD_decompressStream(d, &o, &in);
-		if (ZSTD_isError(left))
-			r = bad(left);
-		else if (left > 0 && o.pos == 0 && in.pos == before)
-			r = err_say(-EBADMSG, "zstd: the bytes end early");
-		else
-			buf_put(out, piece, o.pos);
-		if (r == 0 && out->failed)
-			r = err_say(-EBADMSG, "zstd: more than %zu bytes", out->max);
-	}
-	if (r == 0 && in.pos != n)
-		r = err_say(-EBADMSG, "zstd: bytes after the end");
-	free(piece);
-	ZSTD_freeDCtx(d);
-	return r;
-}
-
-/* ---- files */
-
-struct files {
-	int from, to;
-	char *in, *out;
-	size_t in_room, out_room;
-	zst_step *step;
+struct zst {
+	ZSTD_CCtx *pack;
+	ZSTD_DCtx *unpack;
+	zst_put *put;
 	void *u;
-	struct sha256 from_hash, to_hash;
-	struct zst_sums *sums;
+	bool mid_frame;
+	uint8_t out[ZST_CHUNK];
 };
 
-static int files_begin(struct files *f)
+static int make(struct zst **ret, zst_put *put, void *u)
 {
-	*f->sums = (struct zst_sums){ 0 };
-	sha256_start(&f->from_hash);
-	sha256_start(&f->to_hash);
-	f->in = malloc(f->in_room);
-	f->out = malloc(f->out_room);
-	return f->in && f->out ? 0 : -ENOMEM;
+	struct zst *z = calloc(1, sizeof *z);
+	if (!z)
+		return -ENOMEM;
+	z->put = put;
+	z->u = u;
+	*ret = z;
+	return 0;
 }
 
-static int files_end(struct files *f, int r)
+int zst_packer(struct zst **ret, int level, int window_log, zst_put *put, void *u)
 {
-	f->sums->from_hash = sha256_end(&f->from_hash);
-	f->sums->to_hash = sha256_end(&f->to_hash);
-	free(f->in);
-	free(f->out);
-	return r;
-}
-
-/* A whole piece, less only at the file's end. */
-static int next_piece(struct files *f, size_t *ret)
-{
-	*ret = 0;
-	while (*ret < f->in_room) {
-		ssize_t n = read(f->from, f->in + *ret, f->in_room - *ret);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return err_say(-errno, "reading: %s", strerror(errno));
-		if (n == 0)
-			break;
-		*ret += (size_t) n;
+	struct zst *z;
+	int r = make(&z, put, u);
+	if (r < 0)
+		return r;
+	z->pack = ZSTD_createCCtx();
+	size_t bad = z->pack ? ZSTD_CCtx_setParameter(z->pack, ZSTD_c_compressionLevel, level) : 0;
+	if (z->pack && !ZSTD_isError(bad))
+		bad = ZSTD_CCtx_setParameter(z->pack, ZSTD_c_windowLog, window_log);
+	if (z->pack && !ZSTD_isError(bad))
+		bad = ZSTD_CCtx_setParameter(z->pack, ZSTD_c_checksumFlag, 1);
+	if (!z->pack || ZSTD_isError(bad)) {
+		r = z->pack ? err_say(-EINVAL, "zstd: level %d, window %d: %s", level, window_log, ZSTD_getErrorName(bad)) : -ENOMEM;
+		(void) zst_close(z);
+		return r;
 	}
-	sha256_add(&f->from_hash, f->in, *ret);
-	f->sums->from_bytes += (int64_t) *ret;
-	return f->step ? f->step(f->u, f->sums->from_bytes) : 0;
+	*ret = z;
+	return 0;
 }
 
-static int put_piece(struct files *f, size_t n)
+int zst_unpacker(struct zst **ret, int window_log, zst_put *put, void *u)
 {
-	sha256_add(&f->to_hash, f->out, n);
-	f->sums->to_bytes += (int64_t) n;
-	for (size_t done = 0; done < n;) {
-		ssize_t w = write(f->to, f->out + done, n - done);
-		if (w < 0 && errno == EINTR)
-			continue;
-		if (w < 0)
-			return err_say(-errno, "writing: %s", strerror(errno));
-		done += (size_t) w;
+	struct zst *z;
+	int r = make(&z, put, u);
+	if (r < 0)
+		return r;
+	z->unpack = ZSTD_createDCtx();
+	if (!z->unpack || ZSTD_isError(ZSTD_DCtx_setParameter(z->unpack, ZSTD_d_windowLogMax, window_log))) {
+		r = z->unpack ? err_say(-EINVAL, "zstd: window %d", window_log) : -ENOMEM;
+		(void) zst_close(z);
+		return r;
+	}
+	*ret = z;
+	return 0;
+}
+
+struct zst *zst_close(struct zst *z)
+{
+	if (!z)
+		return NULL;
+	(void) ZSTD_freeCCtx(z->pack);
+	(void) ZSTD_freeDCtx(z->unpack);
+	free(z);
+	return NULL;
+}
+
+static int give(struct zst *z, size_t n)
+{
+	return n > 0 ? z->put(z->u, z->out, n) : 0;
+}
+
+static int pack(struct zst *z, const void *bytes, size_t n, ZSTD_EndDirective how)
+{
+	ZSTD_inBuffer in = { bytes, n, 0 };
+	size_t left;
+	do {
+		ZSTD_outBuffer out = { z->out, sizeof z->out, 0 };
+		left = ZSTD_compressStream2(z->pack, &out, &in, how);
+		if (ZSTD_isError(left))
+			return err_say(-EIO, "zstd: %s", ZSTD_getErrorName(left));
+		int r = give(z, out.pos);
+		if (r < 0)
+			return err_trace(r);
+	} while (how == ZSTD_e_end ? left != 0 : in.pos < in.size);
+	return 0;
+}
+
+static int unpack(struct zst *z, const void *bytes, size_t n)
+{
+	ZSTD_inBuffer in = { bytes, n, 0 };
+	bool full = false;
+	while (in.pos < in.size || full) {
+		ZSTD_outBuffer out = { z->out, sizeof z->out, 0 };
+		size_t left = ZSTD_decompressStream(z->unpack, &out, &in);
+		if (ZSTD_isError(left))
+			return err_say(-EBADMSG, "zstd: %s", ZSTD_getErrorName(left));
+		z->mid_frame = left != 0;
+		full = out.pos == out.size && z->mid_frame; /* more may be waiting inside */
+		int r = give(z, out.pos);
+		if (r < 0)
+			return err_trace(r);
 	}
 	return 0;
 }
 
-static int pack_piece(struct files *f, ZSTD_CCtx *c, size_t n, bool last)
+int zst_feed(struct zst *z, const void *bytes, size_t n)
 {
-	ZSTD_inBuffer in = { f->in, n, 0 };
-	size_t left;
-	int r = 0;
-	do {
-		ZSTD_outBuffer out = { f->out, f->out_room, 0 };
-		left = ZSTD_compressStream2(c, &out, &in, last ? ZSTD_e_end : ZSTD_e_continue);
-		r = ZSTD_isError(left) ? bad(left) : put_piece(f, out.pos);
-	} while (r == 0 && (last ? left > 0 : in.pos < in.size));
-	return r;
+	return z->pack ? pack(z, bytes, n, ZSTD_e_continue) : unpack(z, bytes, n);
 }
 
-int zst_pack_file(int from, int to, int level, int window_log, zst_step *step, void *u, struct zst_sums *ret)
+int zst_end(struct zst *z)
 {
-	struct files f = { .from = from, .to = to, .in_room = ZSTD_CStreamInSize(), .out_room = ZSTD_CStreamOutSize(),
-		.step = step, .u = u, .sums = ret };
-	ZSTD_CCtx *c = ZSTD_createCCtx();
-	bool last = false;
-	CHECK(window_log <= ZST_WINDOW_LOG_MAX);
-	int r = files_begin(&f);
-	if (r == 0 && !c)
-		r = -ENOMEM;
-	if (r == 0) {
-		(void) ZSTD_CCtx_setParameter(c, ZSTD_c_compressionLevel, level);
-		(void) ZSTD_CCtx_setParameter(c, ZSTD_c_checksumFlag, 1);
-		if (window_log > 0)
-			(void) ZSTD_CCtx_setParameter(c, ZSTD_c_windowLog, window_log);
-	}
-	while (r == 0 && !last) {
-		size_t n;
-		r = next_piece(&f, &n);
-		last = n < f.in_room;
-		if (r == 0)
-			r = pack_piece(&f, c, n, last);
-	}
-	ZSTD_freeCCtx(c);
-	return files_end(&f, r);
-}
-
-static int unpack_piece(struct files *f, ZSTD_DCtx *d, size_t n, size_t *left)
-{
-	ZSTD_inBuffer in = { f->in, n, 0 };
-	int r = 0;
-	bool full = true;
-	while (r == 0 && (in.pos < in.size || full)) {
-		ZSTD_outBuffer out = { f->out, f->out_room, 0 };
-		if (*left == 0 && in.pos < in.size && f->sums->to_bytes > 0)
-			return err_say(-EBADMSG, "zstd: bytes after the end");
-		*left = ZSTD_decompressStream(d, &out, &in);
-		r = ZSTD_isError(*left) ? bad(*left) : put_piece(f, out.pos);
-		full = out.pos == out.size && *left > 0;
-	}
-	return r;
-}
-
-int zst_unpack_file(int from, int to, zst_step *step, void *u, struct zst_sums *ret)
-{
-	struct files f = { .from = from, .to = to, .in_room = ZSTD_DStreamInSize(), .out_room = ZSTD_DStreamOutSize(),
-		.step = step, .u = u, .sums = ret };
-	ZSTD_DCtx *d = ZSTD_createDCtx();
-	bool last = false;
-	size_t left = 1;
-	int r = files_begin(&f);
-	if (r == 0 && !d)
-		r = -ENOMEM;
-	if (r == 0)
-		(void) ZSTD_DCtx_setParameter(d, ZSTD_d_windowLogMax, ZST_WINDOW_LOG_MAX);
-	while (r == 0 && !last) {
-		size_t n;
-		r = next_piece(&f, &n);
-		last = n < f.in_room;
-		if (r == 0 && n > 0)
-			r = unpack_piece(&f, d, n, &left);
-	}
-	if (r == 0 && left > 0)
-		r = err_say(-EBADMSG, "zstd: the bytes end early");
-	ZSTD_freeDCtx(d);
-	return files_end(&f, r);
+	if (z->pack)
+		return pack(z, NULL, 0, ZSTD_e_end);
+	return z->mid_frame ? err_say(-EBADMSG, "zstd: the frame is cut short") : 0;
 }

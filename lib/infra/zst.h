@@ -1,31 +1,27 @@
-/* zst.h - zstd: bytes made smaller, and back; the one module that includes it. Infra floor.
- * What is packed carries a checksum of its content; what was unpacked without an error is what was packed.
- * Memory: of files a fixed amount, some times the window, whatever their size. Thread: any. */
+/* zst.h - zstd (RFC 8878), streamed both ways; the one module that includes libzstd. Infra floor.
+ * Bytes are fed; what comes of them is given to `put` as it comes, in pieces of at most ZST_CHUNK. A frame carries the checksum of its
+ * content. Memory does not grow with the stream: packing takes what level and window ask for (docs/adr/0025), unpacking the window.
+ * Results: 0; -EBADMSG with a sentence: the bytes are no whole frame, or damaged; what a put answered <0; -ENOMEM.
+ * Thread: one owner. */
 #ifndef TAP_ZST_H
 #define TAP_ZST_H
 
 #include <stddef.h>
-#include <stdint.h>
 
 #include "attr.h"
-#include "buf.h"
-#include "hash.h"
 
-enum { ZST_WINDOW_LOG_MAX = 27 };
+enum { ZST_CHUNK = 131072, ZST_WINDOW_LOG_MAX = 27 };
 
-/* Appends to out; out->failed or -ENOMEM: no memory. Same bytes and level, same result. */
-MUST_CHECK int zst_pack(const void *bytes, size_t n, int level, struct buf *out);
-/* Appends; -EBADMSG: no such bytes, cut, damaged, or more than out takes. */
-MUST_CHECK int zst_unpack(const void *bytes, size_t n, struct buf *out);
-
-/* From where one file stands to its end, to where the other stands. Both sides' lengths and SHA-256. window_log 0: the level's own.
- * Not synced. step is called after each piece, NULL: never; a result <0 ends it (a bound on time or speed is the caller's). */
-struct zst_sums {
-	int64_t from_bytes, to_bytes;
-	struct hash from_hash, to_hash;
-};
-typedef int zst_step(void *u, int64_t from_bytes);
-MUST_CHECK int zst_pack_file(int from, int to, int level, int window_log, zst_step *step, void *u, struct zst_sums *ret);
-MUST_CHECK int zst_unpack_file(int from, int to, zst_step *step, void *u, struct zst_sums *ret);
+typedef int zst_put(void *u, const void *bytes, size_t n);
+struct zst;
+/* level 1 .. 19; window_log 10 .. ZST_WINDOW_LOG_MAX, 0: the level's own. */
+MUST_CHECK int zst_packer(struct zst **ret, int level, int window_log, zst_put *put, void *u);
+/* Takes frames of windows up to 2^window_log bytes. */
+MUST_CHECK int zst_unpacker(struct zst **ret, int window_log, zst_put *put, void *u);
+MUST_CHECK int zst_feed(struct zst *z, const void *bytes, size_t n);
+/* Packing: the frame's end is put. Unpacking: -EBADMSG when the last frame is not whole. */
+MUST_CHECK int zst_end(struct zst *z);
+struct zst *zst_close(struct zst *z);
+DEFINE_CLEANUP(struct zst, zst_close)
 
 #endif

@@ -10,7 +10,34 @@
 #include "zst.h"
 
 static const char magic[8] = "TAPSEG1\n";
-enum { LEVEL = 3, WEEKS = 53 };
+enum { LEVEL = 3, WINDOW_LOG = 27, WEEKS = 53 };
+
+static int take(void *u, const void *bytes, size_t n)
+{
+	struct buf *out = u;
+	buf_put(out, bytes, n);
+	return out->failed ? err_say(-EBADMSG, "no segment: its content has another length") : 0;
+}
+
+static int through(struct zst *z, const void *bytes, size_t n)
+{
+	int r = zst_feed(z, bytes, n);
+	return r == 0 ? err_trace(zst_end(z)) : err_trace(r);
+}
+
+static int pack(const void *bytes, size_t n, struct buf *out)
+{
+	_cleanup_(zst_closep) struct zst *z = NULL;
+	int r = zst_packer(&z, LEVEL, 0, take, out);
+	return r == 0 ? through(z, bytes, n) : err_trace(r);
+}
+
+static int unpack(const void *bytes, size_t n, struct buf *out)
+{
+	_cleanup_(zst_closep) struct zst *z = NULL;
+	int r = zst_unpacker(&z, WINDOW_LOG, take, out);
+	return r == 0 ? through(z, bytes, n) : err_trace(r);
+}
 
 static void put_int(struct buf *out, int64_t v)
 {
@@ -32,7 +59,7 @@ int segment_write(const struct segment *s, struct buf *out, struct hash *ret_has
 {
 	_cleanup_(buf_free) struct buf packed = BUF_INIT(BOOK_SHIP_BYTES_MAX);
 	CHECK(out->n == 0);
-	int r = zst_pack(s->span, s->span_n, LEVEL, &packed);
+	int r = pack(s->span, s->span_n, &packed);
 	if (r < 0)
 		return err_trace(r);
 	buf_put(out, magic, sizeof magic);
@@ -116,7 +143,7 @@ int segment_read(const void *bytes, size_t n, struct segment *ret, struct hash *
 		return bad("its head makes no sense");
 	buf_clear(span);
 	span->max = (size_t) unpacked + 1;
-	int r = zst_unpack(at, (size_t) packed, span);
+	int r = unpack(at, (size_t) packed, span);
 	if (r < 0)
 		return err_trace(r);
 	if (span->n != (size_t) unpacked)
