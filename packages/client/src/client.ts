@@ -1,16 +1,16 @@
 // A player: signs in, bets, withdraws, hears of everything that is his exactly once, and checks what he is told.
-import { OutcomeUnknown, TapError, Unavailable } from './errors.js';
+import { NotFound, OutcomeUnknown, TapError, Unavailable } from './errors.js';
 import { Feed, type SocketClass } from './feed.js';
 import { Api } from './http.js';
 import { Told } from './repair.js';
 import { Key, betText, withdrawalText, type Signer } from './sign.js';
-import type { Bet, Column, Constants, Events, Grid, LedgerEntry, Me, PlacedBet, Tick, Withdrawal } from './types.js';
-import { NO_DIGEST, cellOf, columnOf, outcomeOf, payoutOf, type ColumnRules } from './verify.js';
+import type { Bet, Column, Constants, Events, Grid, LedgerEntry, Me, PlacedBet, SessionKeyLimits, Tick, Withdrawal } from './types.js';
+import { NO_DIGEST, cellOf, checkBet, columnOf, type Verdict } from './verify.js';
 
 export interface ClientOptions {
 	/** https://host, as the page has it. */
 	origin: string;
-	/** The wallet. Asked once at sign in and for withdrawals; without it the client is a guest. */
+	/** The wallet. Asked once at sign in and for withdrawals; without it the client is a guest, until it signs in as somebody. */
 	signer?: Signer;
 	/** Signs bets, so that the wallet is not asked each time. Default: a new one. null: the wallet signs bets itself. */
 	sessionKey?: Key | null;
@@ -22,9 +22,14 @@ export interface ClientOptions {
 }
 
 export interface Session { session_token: string; wallet: string; session_key?: string; balance: number; expires_at: number }
+/** Who plays: a wallet, and the key that signs his bets (null: the wallet does). */
+export interface Player { signer: Signer; sessionKey: Key | null }
+/** What the wallet is asked to sign, and what that will let the session key do. */
+export interface Challenge { message: string; expires_at: number; session_key_limits?: SessionKeyLimits; by: Player }
 export interface BetRequest { cell: string; stake: number; /** The least that is taken. */ rate: number }
 
 const RESENDS = 3, RESEND_MS = 400;
+const ANCHOR_REACH_MS = 600_000; // further back no anchor counts: the gap voids the column anyway
 const sleep = (ms: number) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
 export class TapClient {
@@ -34,19 +39,21 @@ export class TapClient {
 	constants: Constants | undefined;
 	grid: Grid | undefined;
 	price: Events['price'] | undefined;
-	private readonly key: Key | null;
+	private key: Key | null;
+	private owner: Signer | undefined;
 	private told: Told | undefined;
 	private catching: Promise<void> | undefined;
 	private held: { type: keyof Events; event: Events[keyof Events] & { seq?: number } }[] = [];
 	private readonly handlers: Feed;
 
-	constructor(private readonly options: ClientOptions) {
+	constructor(options: ClientOptions) {
 		const socket = options.WebSocket ?? (globalThis as { WebSocket?: SocketClass }).WebSocket;
 		if (!socket)
 			throw new TypeError('this runtime has no WebSocket: give one in options.WebSocket');
 		const url = options.wsUrl ?? `${options.origin.replace(/^http/, 'ws').replace(/\/$/, '')}/ws`;
 		this.api = new Api(options.origin);
 		this.key = options.sessionKey === undefined ? Key.random() : options.sessionKey;
+		this.owner = options.signer;
 		this.feed = new Feed(url, socket, options.random);
 		this.handlers = new Feed(url, socket); // what the owner listens to: own events go there in order and once
 		this.listen();
@@ -72,24 +79,38 @@ export class TapClient {
 
 	// ---- session ----
 
-	async signIn(): Promise<Session> {
-		const signer = this.signer();
-		const wallet = signer.address;
-		const asked = await this.api.call<{ message: string }>('POST', '/auth/challenge',
-			{ body: this.key ? { wallet, session_key: this.key.address } : { wallet } });
-		const { message } = asked.body;
-		const signature = await signer.signMessage({ message });
-		const body = this.key ? { message, signature, session_key_signature: await this.key.signMessage({ message }) } : { message, signature };
+	/** Asks for a challenge and answers it; by: somebody else than the options named. */
+	async signIn(by?: Player): Promise<Session> {
+		return this.login(await this.challenge(by));
+	}
+
+	/** The first half of signIn(), for who wants to show what is about to be signed. Nothing has changed yet. */
+	async challenge(by: Player = { signer: this.signer(), sessionKey: this.key }): Promise<Challenge> {
+		const wallet = by.signer.address;
+		const asked = await this.api.call<Omit<Challenge, 'by'>>('POST', '/auth/challenge',
+			{ body: by.sessionKey ? { wallet, session_key: by.sessionKey.address } : { wallet } });
+		return { ...asked.body, by };
+	}
+
+	/** The second half: the wallet signs, and the session begins. */
+	async login({ message, by }: Challenge): Promise<Session> {
+		const signature = await by.signer.signMessage({ message });
+		const body = by.sessionKey ? { message, signature, session_key_signature: await by.sessionKey.signMessage({ message }) }
+			: { message, signature };
 		const session = (await this.api.call<Session>('POST', '/auth/login', { body })).body;
-		this.session = session;
-		const told = this.told ?? new Told();
+		await this.resume(session, by);
+		return session;
+	}
+
+	/** Goes on with a session that was begun before, by a page that was loaded again: with its token and its session key. */
+	async resume(session: Session, by: Player): Promise<void> {
+		const told = this.owner?.address === by.signer.address ? this.told ?? new Told() : new Told();
 		await told.catchUp(this.api, session.session_token).then((missed) => {
 			for (const m of missed)
 				this.handlers.emit(m.type, m.event as never);
 		});
-		this.told = told;
+		Object.assign(this, { session, told, owner: by.signer, key: by.sessionKey });
 		this.feed.use(session.session_token);
-		return session;
 	}
 
 	async signOut(): Promise<void> {
@@ -153,25 +174,33 @@ export class TapClient {
 
 	/** The column from the ticks that the server shows, and whether its own record says the same. */
 	async verifyColumn(t0: number): Promise<{ computed: Column; recorded: Column; agrees: boolean }> {
-		const recorded = (await this.api.call<Column>('GET', `/columns/${t0}`)).body;
-		const computed = await this.computeColumn(t0, recorded.prev_digest ?? NO_DIGEST);
+		const recorded = await this.column(t0);
+		const computed = await columnOf(await this.ticksOf(t0, 'prices'), t0, recorded.prev_digest ?? NO_DIGEST, await this.rules());
 		return { computed, recorded, agrees: computed.digest === recorded.digest && computed.status === recorded.status &&
 			computed.path_low === recorded.path_low && computed.path_high === recorded.path_high };
 	}
 
-	/** A decided bet by its column's ticks: outcome and payout as they must be, and whether they are. */
-	async verifyBet(bet: Bet): Promise<{ outcome: Bet['status']; payout: number; agrees: boolean }> {
-		const { computed, agrees } = await this.verifyColumn(cellOf(bet.cell).t0);
-		const outcome = outcomeOf(computed, bet.cell);
-		const payout = payoutOf(bet.stake, bet.rate, outcome);
-		return { outcome, payout, agrees: agrees && outcome === bet.status && payout === bet.payout };
+	/** A decided bet, as betOf() gives it, by its column's ticks: those of the price history (7 days), or those of the evidence, which stay
+	 *  as long as the bet itself is shown. */
+	async verifyBet(bet: Bet, from: 'prices' | 'evidence' = 'prices'): Promise<Verdict> {
+		const { t0 } = cellOf(bet.cell), rules = await this.rules();
+		const previous = await this.column(t0 - rules.column_seconds).catch((e: unknown) => {
+			if (e instanceof NotFound)
+				return undefined; // the first column of all
+			throw e;
+		});
+		return checkBet(bet, await this.ticksOf(t0, from), rules, previous?.digest);
 	}
 
-	private async computeColumn(t0: number, prevDigest: string): Promise<Column> {
-		const rules: ColumnRules = await this.rules();
-		const from = t0 * 1000 - 60_000, to = (t0 + rules.column_seconds) * 1000;
-		const { ticks } = (await this.api.call<{ ticks: Tick[] }>('GET', '/prices', { query: { from, to } })).body;
-		return columnOf(ticks, t0, prevDigest, rules);
+	private async column(t0: number): Promise<Column> {
+		return (await this.api.call<Column>('GET', `/columns/${t0}`)).body;
+	}
+
+	private async ticksOf(t0: number, source: 'prices' | 'evidence'): Promise<Tick[]> {
+		if (source === 'evidence')
+			return (await this.api.call<{ path?: Tick[] }>('GET', `/columns/${t0}`, { query: { path: 1 } })).body.path ?? [];
+		const from = t0 * 1000 - ANCHOR_REACH_MS, to = (t0 + (await this.rules()).column_seconds) * 1000;
+		return (await this.api.call<{ ticks: Tick[] }>('GET', '/prices', { query: { from, to } })).body.ticks;
 	}
 
 	private async rules(): Promise<Constants> {
@@ -180,9 +209,9 @@ export class TapClient {
 	}
 
 	private signer(): Signer {
-		if (!this.options.signer)
+		if (!this.owner)
 			throw new TypeError('this needs a wallet: give one in options.signer');
-		return this.options.signer;
+		return this.owner;
 	}
 
 	private token(): string {
