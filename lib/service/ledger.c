@@ -287,3 +287,15 @@ int ledger_accounts(struct store *db, account_cb *cb, void *u)
 	}
 	return err_trace(r);
 }
+
+int ledger_open(struct store *db, int64_t *ret_bets, struct money *ret_stake)
+{
+	struct stmt *st = store_stmt(db, "SELECT coalesce(sum(open_bets), 0), coalesce(sum(open_stake), 0) FROM users");
+	int r = stmt_step(st);
+	if (r < 0)
+		return err_trace(r);
+	*ret_bets = stmt_col_int(st, 0);
+	*ret_stake = money_of(stmt_col_int(st, 1));
+	stmt_reset(st);
+	return 0;
+}

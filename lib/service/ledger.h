@@ -106,6 +106,9 @@ MUST_CHECK int ledger_list(struct store *db, const struct ledger_query *q, ledge
 typedef bool account_cb(void *u, const struct account *a);
 MUST_CHECK int ledger_accounts(struct store *db, account_cb *cb, void *u);
 
+/* What all accounts have open, together. */
+MUST_CHECK int ledger_open(struct store *db, int64_t *ret_bets, struct money *ret_stake);
+
 /* Recomputes everything that is said above over the whole file, without holding writers (one read snapshot): 0 and the counts, or
  * 1 with the first finding in text. */
 struct ledger_audit {
