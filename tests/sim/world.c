@@ -331,7 +331,8 @@ static void play_column(bool calm)
 	resolver_turn();
 	market_run_until(t0_ms + 1300 + (int64_t) dice(3500));
 	if (!calm) {
-		bets();
+		if (one_in(2)) /* those of two columns come together: half the transactions */
+			bets();
 		errands();
 		end_week();
 	}
