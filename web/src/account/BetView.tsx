@@ -24,7 +24,7 @@ export function BetView({ id }: { id: string }) {
 		return () => { here = false; };
 	}, [game, id, revision, signedIn, decided]);
 	return (
-		<div className="account">
+		<div className="own">
 			<p><a href="#/bets">← {w.back}</a></p>
 			{!signedIn ? <p className="quiet">{words.account.signedOut}</p>
 				: bet === undefined ? <p className="quiet">{words.loading}…</p>

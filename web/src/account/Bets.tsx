@@ -28,7 +28,7 @@ function BetList() {
 	const [now, setNow] = useState(Date.now);
 	const list = useList(BETS, { status: status === 'all' ? undefined : status, ...boundsOf(span, now) });
 	return (
-		<div className="account">
+		<div className="own">
 			<h2>{w.title}</h2>
 			{me && <p className="quiet" id="open-bets">{w.open(me.openBets, me.openStake)}</p>}
 			<div className="filters">

@@ -50,7 +50,7 @@ export default function Limits() {
 	if (limits === undefined || limits === 'failed')
 		return <p className="quiet" role={limits ? 'alert' : undefined}>{limits ? words.account.failed : `${words.loading}…`}</p>;
 	return (
-		<div className="account">
+		<div className="own">
 			<h2>{w.title}</h2>
 			<Caps key={JSON.stringify(fieldsOf(limits))} limits={limits} set={(changes) => void set('PUT', '/me/limits', changes)}
 				say={(text, good) => say({ good, text })} />

@@ -22,7 +22,7 @@ export default function Money() {
 	if (!signedIn)
 		return <p className="quiet">{words.account.signedOut}</p>;
 	return (
-		<div className="account">
+		<div className="own">
 			<h2>{w.title}</h2>
 			{me && <p className="sum"><strong id="money-balance">{usdExact(me.balance)}</strong> <span className="quiet">{w.open(me.openBets, me.openStake)}</span></p>}
 			<WithdrawForm />

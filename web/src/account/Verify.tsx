@@ -16,7 +16,7 @@ function shown(what: Check['what'], claim: Claim): string {
 		return words.account.bet.at(price(claim[1]), timeOf(claim[0]));
 	if (typeof claim === 'number')
 		return what === 'low' || what === 'high' ? price(claim) : what === 'payout' ? usdExact(claim) : what === 'rate' ? rate(claim) : String(claim);
-	return claim;
+	return w.said[claim] ?? claim;
 }
 
 export function Verify({ bet }: { bet: Bet }) {
@@ -72,8 +72,8 @@ function CheckTable({ checks, caption }: { checks: Check[]; caption: string }) {
 					{checks.map((c) => (
 						<tr key={c.what} data-check={c.what} data-agrees={c.agrees}>
 							<th scope="row">{w.of[c.what]}</th>
-							<td>{shown(c.what, c.told)}</td>
-							<td>{shown(c.what, c.computed)}</td>
+							<td className={c.what}>{shown(c.what, c.told)}</td>
+							<td className={c.what}>{shown(c.what, c.computed)}</td>
 							<td className={c.agrees ? 'good' : 'bad'}><span aria-hidden="true">{c.agrees ? '✓' : '✗'}</span> {c.agrees ? w.match : w.differ}</td>
 						</tr>
 					))}

@@ -128,6 +128,7 @@ export const en = {
 			caption: (source: string) => `${source}: what was told and what came out`,
 			head: { what: 'What', told: 'Told', computed: 'Computed here', verdict: 'Verdict' },
 			match: 'matches', differ: 'differs',
+			said: { settled: 'settled', void: 'void', 'in order': 'in order', won: 'Won', lost: 'Lost' } as Record<string, string>,
 			of: {
 				ticks: 'Ticks', chain: 'Digest before', anchor: 'Last tick before', count: 'Number of ticks', low: 'Lowest', high: 'Highest', status: 'Column',
 				digest: 'Digest', outcome: 'Outcome', payout: 'Payout', deciding_tick: 'Deciding tick', rate: 'Multiplier',
