@@ -1,6 +1,7 @@
 import { createRoot } from 'react-dom/client';
 import { App } from './app/App.js';
 import './app/style.css';
+import './play/play.css';
 import { Game } from './state/game.js';
 import { GameContext } from './state/hooks.js';
 import { Wallets } from './wallet/wallets.js';

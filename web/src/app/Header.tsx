@@ -29,8 +29,9 @@ export function Header() {
 					aria-label={words.header.theme[nextTheme]} title={words.header.theme[nextTheme]}>
 					<Icon name={settings.theme === 'dark' ? 'moon' : settings.theme === 'light' ? 'sun' : 'auto'} />
 				</button>
-				<button type="button" id="who" className={session.state === 'in' ? 'account' : 'primary'} onClick={() => game.openWallet()}>
-					{session.state === 'in' ? shortAddress(session.address) : words.header.signIn}
+				<button type="button" id="who" className={session.state === 'in' ? 'account' : 'primary'} onClick={() => game.openWallet()}
+					aria-label={session.state === 'in' ? words.wallet.signedInAs(shortAddress(session.address)) : undefined}>
+					{session.state === 'in' ? <><Icon name="who" /><span className="wide">{shortAddress(session.address)}</span></> : words.header.signIn}
 				</button>
 			</div>
 		</header>
