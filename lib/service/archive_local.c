@@ -122,6 +122,8 @@ static int vacuum(struct job *j)
 		(void) err_say(-ENOENT, "%s is not here and was never archived", j->local);
 		return ARCHIVE_E_BAD;
 	}
+	if (r == -EBADMSG)
+		return ARCHIVE_E_BAD;
 	if (r != 0)
 		return r < 0 ? err_trace(r) : err_say(-EPROTO, "%s: result %d", j->local, r);
 	archive_pace_begin(&c.pace, j);
