@@ -155,9 +155,9 @@ static void rows_for(struct settings *s, struct conf_row rows[static 96])
 			"a connection on which nothing moves for as long is given up", FOR_ARCHIVER | FOR_CTL);
 	ROW("TAP_ARCHIVE_KEEP_WEEKS", CONF_INT, &s->archive_keep_weeks, "4", 0, 1000, "weeks",
 			"a closed week's file stays here for as long, also after it was archived or fetched", FOR_ARCHIVER | FOR_CTL);
-	ROW("TAP_ARCHIVE_LEVEL", CONF_INT, &s->archive_level, "12", 1, 19, "zstd level", "how hard archives are compressed",
+	ROW("TAP_ARCHIVE_LEVEL", CONF_INT, &s->archive_level, "6", 1, 19, "zstd level", "how hard archives are compressed",
 			FOR_ARCHIVER | FOR_CTL);
-	ROW("TAP_ARCHIVE_WINDOW_LOG", CONF_INT, &s->archive_window_log, "23", 10, ZST_WINDOW_LOG_MAX, "log2(bytes)",
+	ROW("TAP_ARCHIVE_WINDOW_LOG", CONF_INT, &s->archive_window_log, "21", 10, ZST_WINDOW_LOG_MAX, "log2(bytes)",
 			"how far back a repetition is seen; costs that much memory, and more to compress", FOR_ARCHIVER | FOR_CTL);
 	ROW("TAP_ARCHIVE_CPU_PERCENT", CONF_INT, &s->archive_cpu_percent, "50", 1, 100, "%",
 			"most that archiving takes of one processor, besides yielding to all others", FOR_ARCHIVER | FOR_CTL);
