@@ -146,15 +146,15 @@ static double dollars(struct money m)
 
 static void money_metrics(struct buf *out, const struct resolver_stats *st)
 {
-	ops_family(out, "tap_settled_dollars_total", "money of decided bets: stakes, what was paid for those that won, what was given back",
+	ops_family(out, "tap_settled_usd_total", "money of decided bets: stakes, what was paid for those that won, what was given back",
 			"counter");
-	ops_labelled(out, "tap_settled_dollars_total", "kind=\"stakes\"", dollars(st->stakes));
-	ops_labelled(out, "tap_settled_dollars_total", "kind=\"payouts\"", dollars(st->payouts));
-	ops_labelled(out, "tap_settled_dollars_total", "kind=\"refunds\"", dollars(st->refunds));
-	ops_gauge(out, "tap_settled_hold_dollars", "stakes less payouts and refunds of the bets decided since the start",
+	ops_labelled(out, "tap_settled_usd_total", "kind=\"stakes\"", dollars(st->stakes));
+	ops_labelled(out, "tap_settled_usd_total", "kind=\"payouts\"", dollars(st->payouts));
+	ops_labelled(out, "tap_settled_usd_total", "kind=\"refunds\"", dollars(st->refunds));
+	ops_gauge(out, "tap_settled_hold_usd", "stakes less payouts and refunds of the bets decided since the start",
 			dollars(st->stakes) - dollars(st->payouts) - dollars(st->refunds));
 	ops_gauge(out, "tap_open_bets", "bets that are open, by the book", (double) st->open_bets);
-	ops_gauge(out, "tap_open_stakes_dollars", "stakes of the bets that are open, by the book", dollars(st->open_stake));
+	ops_gauge(out, "tap_open_stakes_usd", "stakes of the bets that are open, by the book", dollars(st->open_stake));
 }
 
 static void outcome_metrics(struct buf *out, const struct resolver_stats *st)
