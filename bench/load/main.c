@@ -86,7 +86,8 @@ static int run(const struct options *o, struct buf *out)
 	size_t bets = open ? o->plan.shots : o->bets, n_players = o->wallets ? o->wallets : bets / SHOTS_A_PLAYER + 1;
 	struct volley_conf conf = { .http = o->http, .plan = open ? &o->plan : NULL, .told = o->told };
 	struct shots_conf signing = { .api = o->api, .plan = conf.plan, .wanted = o->bets, .start_ms = o->start_ms,
-		.chain_id = o->chain_id, .stake_micros = MICROS_PER_USD, .threads = o->threads, .crowd = o->crowd, .flood = o->wallets == 1 };
+		.chain_id = o->chain_id, .stake_micros = MICROS_PER_USD, .threads = o->threads, .crowd = o->crowd,
+		.flood = o->wallets == 1 };
 	struct player *players;
 	struct shots shots;
 	struct volley v;

@@ -1,8 +1,9 @@
 /* resolver.h - decides columns: due -> path from history and what was heard -> settle -> announce.
  * Always true: a column is decided once, in rising order, not before our clock has passed its end, and not before no tick can join
  *   it any more: a tick at its end or later was heard (ticks rise, and a tick is heard only once it is recorded), or, when the feed
- *   is silent, both clocks (ours and Redis') have passed its end by the grace. While Redis cannot be read a column waits up to TAP_RESOLVE_WAIT_MS after its end;
- *   then what was heard decides, which without ticks is void. Announcing never holds settlement up.
+ *   is silent, both clocks (ours and Redis') have passed its end by the grace. While Redis cannot be read a column waits up to
+ *   TAP_RESOLVE_WAIT_MS after its end; then what was heard decides, which without ticks is void. Announcing never holds
+ *   settlement up.
  * Thread: resolver_step has one owner; resolver_stats from any. Clocks are passed in. */
 #ifndef TAP_RESOLVER_H
 #define TAP_RESOLVER_H
