@@ -107,6 +107,8 @@ int verb_migrate_status(struct ctl *c);
 int verb_migrate_up(struct ctl *c);
 int verb_migrate_down(struct ctl *c);
 int verb_backup_run(struct ctl *c);
+int verb_backup_restore(struct ctl *c);
+int verb_backup_drill(struct ctl *c);
 int verb_withdrawals_list(struct ctl *c);
 int verb_withdrawals_approve(struct ctl *c);
 int verb_withdrawals_reject(struct ctl *c);
