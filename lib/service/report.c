@@ -126,7 +126,7 @@ static struct stmt *ask_columns(struct store *db)
 static int in_pieces(struct report *rep, struct store *db, struct stmt *(*ask)(struct store *db), int64_t size,
 		int (*piece)(struct report *rep, struct store *db, int64_t from, int64_t to))
 {
-	int64_t first, last;
+	int64_t first = 1, last = 0;
 	int r = bounds(db, ask, &first, &last);
 	for (int64_t from = first - 1; r == 0 && from < last; from += size) {
 		r = store_begin(db);
