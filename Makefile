@@ -41,6 +41,7 @@ build:
 	@scripts/deps run
 	@cmake --preset release
 	@cmake --build --preset release
+	@scripts/web
 
 VERSION := $(shell awk '/^project/ {print $$3}' CMakeLists.txt)
 PREFIX ?= /opt/tap-trading/releases/$(VERSION)

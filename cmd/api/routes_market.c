@@ -1,4 +1,5 @@
 /* GET /grid, GET /columns/{t0}, GET /prices, the public GET /health: open to all. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@ enum {
 	GRID_ANSWER_MAX = MSG_GRID_MAX + 4096,
 	PRICES_SPAN_MS = 3600000,
 	PRICES_ANSWER_MAX = 4 << 20,
+	COLUMN_ANSWER_MAX = 4096 + PATH_TICKS_MAX * 48, /* with its path: two numbers a tick */
 	CATCH_UP_S = 900, /* how far back a resolver that starts records columns without bets */
 	STALE_RETRY_S = 10
 };
@@ -96,8 +98,15 @@ static int still_open(const struct column *c, struct open_column *open, bool *re
 	return BOOK_E_ABSENT;
 }
 
+/* The ticks of a recorded column, for who asked for them. */
+struct column_path {
+	struct tick *ticks; /* [PATH_TICKS_MAX]; NULL: not asked for */
+	size_t n;
+};
+
 /* 0: recorded; BOOK_E_ABSENT: it is open when *ret_open. */
-static int read_column(struct worker *w, int64_t t0_s, struct column *ret, struct open_column *open, bool *ret_open)
+static int read_column(struct worker *w, int64_t t0_s, struct column *ret, struct column_path *path, struct open_column *open,
+		bool *ret_open)
 {
 	struct store *db, *found;
 	struct column prev;
@@ -109,6 +118,8 @@ static int read_column(struct worker *w, int64_t t0_s, struct column *ret, struc
 	*ret_open = false;
 	if (r == 0 && ret->settling)
 		r = still_open(ret, open, ret_open);
+	else if (r == 0 && path->ticks)
+		r = book_evidence(found, t0_s, path->ticks, PATH_TICKS_MAX, &path->n);
 	else if (r == BOOK_E_ABSENT && t0_s <= now_s) {
 		int e = may_come(w, db, t0_s, now_s, ret_open);
 		if (e == 0 && *ret_open) {
@@ -124,21 +135,15 @@ static int read_column(struct worker *w, int64_t t0_s, struct column *ret, struc
 	return r;
 }
 
-static void column(struct worker *w, struct httpd_req *req, void *arg)
+static void reply_column(struct worker *w, struct httpd_req *req, int64_t t0_s, struct column_path *path)
 {
 	struct column c;
 	struct open_column open = { .has_anchor = false };
-	struct buf body = BUF_INIT(4096);
+	struct buf body = BUF_INIT(COLUMN_ANSWER_MAX);
 	struct json_out out;
-	int64_t t0_s;
 	bool is_open;
-	(void) arg;
 
-	if (!number_parse(&t0_s, httpd_param(req)) || t0_s % w->api->rules.column_s != 0) {
-		api_malformed(req, "A column's t0 is a multiple of column_seconds, in seconds since the Unix epoch.");
-		return;
-	}
-	int r = read_column(w, t0_s, &c, &open, &is_open);
+	int r = read_column(w, t0_s, &c, path, &open, &is_open);
 	if (r < 0) {
 		api_unavailable(req, r, "column");
 		return;
@@ -149,13 +154,35 @@ static void column(struct worker *w, struct httpd_req *req, void *arg)
 	}
 	jw_begin(&out, &body);
 	if (r == 0) {
-		show_column(&out, NULL, &c);
+		show_column_path(&out, &c, path->ticks, path->n);
 	} else {
 		if (!open.has_anchor)
 			find_anchor(w->bus, t0_s, &open);
 		show_open_column(&out, t0_s, open.has_anchor ? &open.anchor : NULL, open.has_prev ? &open.prev_digest : NULL);
 	}
 	httpd_reply_json(req, 200, &body);
+}
+
+static void column(struct worker *w, struct httpd_req *req, void *arg)
+{
+	struct column_path path = { .ticks = NULL };
+	int64_t t0_s, with_path = 0;
+	(void) arg;
+
+	if (!number_parse(&t0_s, httpd_param(req)) || t0_s % w->api->rules.column_s != 0) {
+		api_malformed(req, "A column's t0 is a multiple of column_seconds, in seconds since the Unix epoch.");
+		return;
+	}
+	if (!httpd_query_ok(req) || !query_number(req, "path", &with_path) || with_path > 1) {
+		api_malformed(req, "path is 1 for the column with its ticks, 0 or absent without.");
+		return;
+	}
+	if (with_path && !(path.ticks = calloc(PATH_TICKS_MAX, sizeof *path.ticks))) {
+		api_unavailable(req, -ENOMEM, "column");
+		return;
+	}
+	reply_column(w, req, t0_s, &path);
+	free(path.ticks);
 }
 
 void get_column(struct httpd_req *req, void *ctx)

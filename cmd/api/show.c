@@ -51,21 +51,24 @@ static void show_hash(struct json_out *w, const char *name, const struct hash *h
 	jw_str(w, name, hex);
 }
 
-static void show_anchor(struct json_out *w, const struct tick *anchor)
+static void show_tick(struct json_out *w, const char *name, const struct tick *t)
 {
-	if (!anchor) {
-		jw_null(w, "anchor");
-		return;
-	}
-	jw_array(w, "anchor");
-	jw_int(w, NULL, anchor->t_ms);
-	jw_int(w, NULL, anchor->p_cents);
+	jw_array(w, name);
+	jw_int(w, NULL, t->t_ms);
+	jw_int(w, NULL, t->p_cents);
 	jw_end_array(w);
 }
 
-void show_column(struct json_out *w, const char *name, const struct column *c)
+static void show_anchor(struct json_out *w, const struct tick *anchor)
 {
-	jw_object(w, name);
+	if (anchor)
+		show_tick(w, "anchor", anchor);
+	else
+		jw_null(w, "anchor");
+}
+
+static void show_column_members(struct json_out *w, const struct column *c)
+{
 	jw_int(w, "t0", c->t0_s);
 	jw_str(w, "status", c->status == COLUMN_VOID ? "void" : "settled");
 	show_anchor(w, c->has_anchor ? &c->anchor : NULL);
@@ -79,6 +82,25 @@ void show_column(struct json_out *w, const char *name, const struct column *c)
 	jw_int(w, "ticks", c->n_ticks);
 	show_hash(w, "digest", &c->digest);
 	show_hash(w, "prev_digest", &c->prev_digest);
+}
+
+void show_column(struct json_out *w, const char *name, const struct column *c)
+{
+	jw_object(w, name);
+	show_column_members(w, c);
+	jw_end_object(w);
+}
+
+void show_column_path(struct json_out *w, const struct column *c, const struct tick *ticks, size_t n)
+{
+	jw_object(w, NULL);
+	show_column_members(w, c);
+	if (ticks) {
+		jw_array(w, "path");
+		for (size_t i = 0; i < n; i++)
+			show_tick(w, NULL, &ticks[i]);
+		jw_end_array(w);
+	}
 	jw_end_object(w);
 }
 

@@ -12,6 +12,8 @@ void show_bet_id(char out[ULID_TEXT_SIZE], const struct bet *b);
 /* evidence: its column once decided, NULL while open. name NULL: an array's element or the root. */
 void show_bet(struct json_out *w, const struct bet *b, const struct column *evidence);
 void show_column(struct json_out *w, const char *name, const struct column *c);
+/* As the root, with a member `path` for its ticks, anchor first; ticks NULL: without. */
+void show_column_path(struct json_out *w, const struct column *c, const struct tick *ticks, size_t n);
 /* anchor and prev_digest NULL: not known yet. */
 void show_open_column(struct json_out *w, int64_t t0_s, const struct tick *anchor, const struct hash *prev_digest);
 void show_entry(struct json_out *w, const struct entry *e);

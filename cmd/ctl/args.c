@@ -5,53 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "check.h"
-
-/* What a usage line asks for, one item at a time. */
-struct item {
-	char name[24];  /* "" for a positional one */
-	bool optional, flag; /* a flag takes no value */
-};
-
-static size_t word_of(char *out, size_t size, const char *at)
-{
-	size_t n = strcspn(at, " []");
-	CHECK(n < size);
-	memcpy(out, at, n);
-	out[n] = '\0';
-	return n;
-}
-
-/* False at the end of the line. */
-static bool next_item(const char **at, struct item *ret)
-{
-	char word[24];
-	*at += strspn(*at, " ]");
-	ret->optional = **at == '[';
-	ret->flag = false;
-	*at += ret->optional;
-	if (**at == '\0')
-		return false;
-	*at += word_of(word, sizeof word, *at);
-	if (strncmp(word, "--", 2) != 0) {
-		ret->name[0] = '\0';
-		return true;
-	}
-	(void) snprintf(ret->name, sizeof ret->name, "%s", word + 2);
-	ret->flag = **at == ']' || **at == '\0';
-	if (ret->flag)
-		return true;
-	*at += strspn(*at, " ");
-	*at += word_of(word, sizeof word, *at); /* the argument's name */
-	return true;
-}
+#include "nearest.h"
+#include "usage.h"
 
 static bool takes_option(const struct ctl_verb *v, const char *name, bool *ret_flag)
 {
 	const char *at = v->usage;
-	struct item item;
-	while (next_item(&at, &item)) {
-		*ret_flag = item.flag;
+	struct usage_item item;
+	while (usage_next(&at, &item)) {
+		*ret_flag = !item.arg[0];
 		if (item.name[0] && strcmp(item.name, name) == 0)
 			return true;
 	}
@@ -88,18 +50,18 @@ const char *ctl_word(const struct ctl *c, int i)
 static int words_taken(const struct ctl_verb *v, bool needed)
 {
 	const char *at = v->usage;
-	struct item item;
+	struct usage_item item;
 	int n = 0;
-	while (next_item(&at, &item))
+	while (usage_next(&at, &item))
 		n += !item.name[0] && !(needed && item.optional);
 	return n;
 }
 
 /* The first needed option that is not there yet. */
-static bool missing_option(const struct ctl *c, struct item *ret)
+static bool missing_option(const struct ctl *c, struct usage_item *ret)
 {
 	const char *at = c->verb->usage;
-	while (next_item(&at, ret))
+	while (usage_next(&at, ret))
 		if (ret->name[0] && !ret->optional && !ctl_option(c, ret->name))
 			return true;
 	return false;
@@ -129,7 +91,7 @@ static bool take_option(struct ctl *c, const char *arg, const char *next, int *i
 /* The positional ones: those that the verb asks for first, then the needed options in their order. */
 static bool take_words(struct ctl *c, char **words, int n)
 {
-	struct item item;
+	struct usage_item item;
 	int wanted = words_taken(c->verb, false);
 	for (int i = 0; i < n; i++) {
 		if (i < wanted) {
@@ -176,37 +138,81 @@ static int find_verb(struct ctl *c, char **words, int n, const struct ctl_verb *
 	return 0;
 }
 
-enum args args_read(struct ctl *c, int argc, char **argv, const struct ctl_verb *verbs)
+/* Whole words that begin names, such as `user` or `week`: help is then about those. */
+static bool is_group(const struct ctl *c, const struct ctl_verb *verbs)
+{
+	size_t n = strlen(c->asked);
+	for (const struct ctl_verb *v = verbs; v->name; v++)
+		if (strncmp(v->name, c->asked, n) == 0 && (v->name[n] == '\0' || v->name[n] == ' '))
+			return true;
+	return false;
+}
+
+static void ask_about(struct ctl *c, char **words, int n)
+{
+	size_t at = 0;
+	for (int i = 0; i < n && i < 2 && strncmp(words[i], "--", 2) != 0; i++)
+		at += (size_t) snprintf(c->asked + at, sizeof c->asked - at, "%s%.*s", at ? " " : "", (int) sizeof c->asked / 2 - 2,
+				words[i]);
+}
+
+static enum args no_such_verb(struct ctl *c, const struct ctl_verb *verbs)
+{
+	const char *near = nearest_verb(verbs, c->asked);
+	if (is_group(c, verbs))
+		ctl_fail(c, EX_USAGE, "%s: more words are needed; see `tap-trading-ctl help %s`", c->asked, c->asked);
+	else if (near)
+		ctl_fail(c, EX_USAGE, "%s: no such verb; did you mean `%s`? `tap-trading-ctl help` lists them", c->asked, near);
+	else
+		ctl_fail(c, EX_USAGE, "%s: no such verb; `tap-trading-ctl help` lists them", c->asked);
+	return ARGS_WRONG;
+}
+
+/* `help`, `help VERB`, `--help` before or behind a verb. */
+static enum args read_help(struct ctl *c, char **words, int n, const struct ctl_verb *verbs)
+{
+	ask_about(c, words, n);
+	if (find_verb(c, words, n, verbs))
+		(void) snprintf(c->asked, sizeof c->asked, "%s", c->verb->name);
+	return !c->asked[0] || is_group(c, verbs) ? ARGS_HELP : no_such_verb(c, verbs);
+}
+
+/* What stands before the verb. */
+static bool read_leading(struct ctl *c, char **argv, int *first, enum args *ret)
+{
+	static const struct {
+		const char *name;
+		enum args what;
+	} whole[] = { { "--version", ARGS_VERSION }, { "--manual", ARGS_MANUAL }, { "--completion", ARGS_COMPLETION },
+		{ "--help", ARGS_HELP } };
+	for (; argv[*first] && strncmp(argv[*first], "--", 2) == 0; (*first)++) {
+		for (size_t i = 0; i < ARRAY_LEN(whole); i++)
+			if (strcmp(argv[*first], whole[i].name) == 0) {
+				(*first)++;
+				*ret = whole[i].what;
+				return true;
+			}
+		if (strcmp(argv[*first], "--json") != 0) {
+			ctl_fail(c, EX_USAGE, "%s: the verb comes first; see --help", argv[*first]);
+			*ret = ARGS_WRONG;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The verb is the leading words; what follows it is read by its usage line. */
+static enum args read_verb(struct ctl *c, int argc, char **argv, int first, const struct ctl_verb *verbs)
 {
 	char *words[CTL_ARGS_MAX];
-	int n_words = 0;
-	bool json = false;
-	for (int i = 1; i < argc; i++)
-		json = json || strcmp(argv[i], "--json") == 0;
-	out_begin(&c->out, json);
-
-	/* the verb is the leading words; what follows it is read by its usage line */
-	int first = 1;
-	while (first < argc && strncmp(argv[first], "--", 2) == 0) {
-		if (strcmp(argv[first], "--help") == 0)
-			return ARGS_HELP;
-		if (strcmp(argv[first], "--version") == 0)
-			return ARGS_VERSION;
-		if (strcmp(argv[first], "--json") != 0)
-			return ctl_fail(c, EX_USAGE, "%s: the verb comes first; see --help", argv[first]), ARGS_WRONG;
-		first++;
-	}
-	if (first == argc)
-		return ctl_fail(c, EX_USAGE, "a verb is missing; see --help"), ARGS_WRONG;
-	int used = find_verb(c, argv + first, argc - first, verbs);
+	int n_words = 0, used = find_verb(c, argv + first, argc - first, verbs);
 	if (!used)
-		return ctl_fail(c, EX_USAGE, "%s%s%s: no such verb; see --help", argv[first], first + 1 < argc ? " " : "",
-				first + 1 < argc ? argv[first + 1] : ""), ARGS_WRONG;
+		return no_such_verb(c, verbs);
 	for (int i = first + used; i < argc; i++) {
 		if (strcmp(argv[i], "--json") == 0)
 			continue;
 		if (strcmp(argv[i], "--help") == 0)
-			return ARGS_HELP;
+			return read_help(c, argv + first, used, verbs);
 		if (strncmp(argv[i], "--", 2) == 0) {
 			if (!take_option(c, argv[i], i + 1 < argc ? argv[i + 1] : NULL, &i))
 				return ARGS_WRONG;
@@ -217,6 +223,31 @@ enum args args_read(struct ctl *c, int argc, char **argv, const struct ctl_verb 
 		}
 	}
 	return take_words(c, words, n_words) ? ARGS_VERB : ARGS_WRONG;
+}
+
+enum args args_read(struct ctl *c, int argc, char **argv, const struct ctl_verb *verbs)
+{
+	enum args what;
+	bool json = false, asks = false;
+	int first = 1;
+	for (int i = 1; i < argc; i++)
+		json = json || strcmp(argv[i], "--json") == 0;
+	out_begin(&c->out, json);
+	if (read_leading(c, argv, &first, &what) && what != ARGS_HELP)
+		return what;
+	asks = first > 1 && strcmp(argv[first - 1], "--help") == 0;
+	if (!asks && first < argc && strcmp(argv[first], "help") == 0) {
+		asks = true;
+		first++;
+	}
+	if (asks)
+		return read_help(c, argv + first, argc - first, verbs);
+	if (first == argc)
+		return ctl_fail(c, EX_USAGE, "a verb is missing; see --help"), ARGS_WRONG;
+	ask_about(c, argv + first, argc - first);
+	if (argc - first > 1 && strcmp(argv[argc - 1], "--help") == 0 && is_group(c, verbs))
+		return ARGS_HELP;
+	return read_verb(c, argc, argv, first, verbs);
 }
 
 bool ctl_wallet(struct ctl *c, struct wallet *ret)

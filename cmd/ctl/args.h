@@ -4,9 +4,10 @@
 
 #include "ctl.h"
 
-enum args { ARGS_VERB, ARGS_HELP, ARGS_VERSION, ARGS_WRONG };
+enum args { ARGS_VERB, ARGS_HELP, ARGS_MANUAL, ARGS_COMPLETION, ARGS_VERSION, ARGS_WRONG };
 
-/* Begins c->out, sets c->verb and c->args. ARGS_WRONG: said on stderr. */
+/* Begins c->out, sets c->verb, c->asked and c->args. ARGS_HELP: about c->asked, a verb or the first word of several; "" for all.
+ * ARGS_WRONG: said on stderr. */
 enum args args_read(struct ctl *c, int argc, char **argv, const struct ctl_verb *verbs);
 
 #endif

@@ -11,6 +11,7 @@
 #include "args.h"
 #include "clk.h"
 #include "err.h"
+#include "help.h"
 
 extern char **environ;
 
@@ -122,17 +123,6 @@ static void find_who(struct ctl *c)
 		(void) snprintf(c->who, sizeof c->who, "uid %ld", (long) getuid());
 }
 
-static int help(const struct ctl_verb *verbs)
-{
-	(void) printf("tap-trading-ctl VERB [options] [--json]\n\n");
-	for (const struct ctl_verb *v = verbs; v->name; v++)
-		(void) printf("  %s%s%s\n        %s\n", v->name, v->usage[0] ? " " : "", v->usage, v->says);
-	(void) printf("\nAmounts are micro-USD, times are ms since the epoch, UTC. Exit codes are those of sysexits.h; 1: a check found\n"
-		      "drift. The configuration is the environment's:\n\n");
-	settings_help(FOR_CTL, stdout);
-	return 0;
-}
-
 static int run(struct ctl *c)
 {
 	int wrong = settings_load(&c->settings, environ, stderr);
@@ -148,6 +138,20 @@ static int run(struct ctl *c)
 	return c->verb->run(c);
 }
 
+static int written(void)
+{
+	return fflush(stdout) == 0 && !ferror(stdout) ? 0 : EX_IOERR;
+}
+
+static int tell(const struct ctl *c, const struct ctl_verb *verbs, const struct manual *p)
+{
+	if (c->asked[0])
+		help_about(verbs, c->asked, p);
+	else
+		help_all(verbs, p);
+	return written();
+}
+
 int ctl_main(int argc, char **argv, const struct ctl_verb *verbs)
 {
 	struct ctl *c = calloc(1, sizeof *c);
@@ -155,24 +159,29 @@ int ctl_main(int argc, char **argv, const struct ctl_verb *verbs)
 		return EX_OSERR;
 	c->now_ms = clk_now_ms();
 	find_who(c);
-	int code;
-	bool answers = true;
+	int code = EX_USAGE;
+	bool answers = false;
 	switch (args_read(c, argc, argv, verbs)) {
 	case ARGS_HELP:
-		code = help(verbs);
-		answers = false;
+		code = tell(c, verbs, &(struct manual){ .to = stdout });
+		break;
+	case ARGS_MANUAL:
+		code = tell(c, verbs, &(struct manual){ .to = stdout, .roff = true });
+		break;
+	case ARGS_COMPLETION:
+		help_completion(verbs, stdout);
+		code = written();
 		break;
 	case ARGS_VERSION:
 		(void) printf("tap-trading-ctl %s\n", TAP_RELEASE);
-		code = 0;
-		answers = false;
+		code = written();
 		break;
 	case ARGS_VERB:
 		code = run(c);
+		answers = true;
 		break;
 	case ARGS_WRONG:
-	default:
-		code = EX_USAGE;
+		answers = true;
 		break;
 	}
 	if (answers && !out_print(&c->out, stdout) && code == 0)

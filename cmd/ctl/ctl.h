@@ -25,8 +25,10 @@ struct ctl;
 struct ctl_verb {
 	const char *name;  /* "bet show" */
 	const char *usage; /* "ID", "--wallet W [--from MS]"; "" for nothing */
-	const char *says;
+	const char *says;  /* one line */
 	int (*run)(struct ctl *c); /* the exit code */
+	const char *more;     /* what its own help says beyond that */
+	const char *examples; /* command lines, each with its \n */
 };
 
 struct ctl_arg {
@@ -39,6 +41,7 @@ struct ctl {
 	struct bus_conf bus;
 	char password[256];
 	char who[CTL_WHO_MAX];
+	char asked[64]; /* what was typed as the verb, or what help is wanted for */
 	const struct ctl_verb *verb;
 	struct ctl_arg args[CTL_ARGS_MAX];
 	int n_args;
@@ -46,7 +49,9 @@ struct ctl {
 	struct out out;
 };
 
-/* verbs end with name NULL. Returns the exit code. */
+/* Ends with name NULL. */
+extern const struct ctl_verb ctl_verbs[];
+/* Returns the exit code. */
 int ctl_main(int argc, char **argv, const struct ctl_verb *verbs);
 
 /* An option's value, NULL when it was not given; or the i-th positional argument. */
@@ -72,6 +77,8 @@ PRINTF_LIKE(3, 4) MUST_CHECK int ctl_audit(struct ctl *c, struct week *w, const 
 /* Texts for rows. */
 void out_wallet(struct out *o, const char *name, const struct wallet *w);
 void out_ulid(struct out *o, const char *name, const struct ulid *id);
+struct column;
+void out_column(struct out *o, const struct column *c);
 
 /* The weeks' files in the data folder, oldest first; the caller frees. NULL: no memory. */
 char (*ctl_week_files(const char *dir, size_t *ret_n))[WEEK_NAME_SIZE];

@@ -2,35 +2,10 @@
 #include <errno.h>
 #include <string.h>
 
-#include "ctl.h"
+#include "account.h"
 #include "err.h"
-#include "ledger.h"
 
 enum { ROWS_PER_PAGE = 500, ROWS_MAX = 100000 };
-
-struct account_of {
-	struct week *w;
-	struct store *db;
-	struct account account;
-};
-
-/* Opens a reading transaction and finds the account; the caller closes w. 0, or the exit code. */
-static int find_account(struct ctl *c, struct account_of *ret)
-{
-	struct wallet wallet;
-	int code = 0;
-	if (!ctl_wallet(c, &wallet))
-		return EX_USAGE;
-	ret->w = ctl_book(c, STORE_READ, &code);
-	if (!ret->w)
-		return code;
-	int r = week_begin(ret->w, &ret->db);
-	if (r == 0)
-		r = ledger_account(ret->db, &wallet, &ret->account);
-	if (r == LEDGER_E_ABSENT)
-		return ctl_fail(c, EX_NOUSER, "%s has no account", ctl_option(c, "wallet"));
-	return r ? ctl_fail_errno(c, r, "the ledger") : 0;
-}
 
 struct listing {
 	struct ctl *c;
@@ -88,7 +63,7 @@ static int list_entries(struct ctl *c, struct account_of *a, struct ledger_query
 
 int verb_ledger(struct ctl *c)
 {
-	struct account_of a = { 0 };
+	_cleanup_(account_leave) struct account_of a = { 0 };
 	struct ledger_query q = { .ref_id = ctl_option(c, "ref-id") };
 	const char *type = ctl_option(c, "ref-type");
 	enum ledger_ref ref;
@@ -104,13 +79,11 @@ int verb_ledger(struct ctl *c)
 					"WITHDRAWAL_REVERSAL, ADJUSTMENT or OPENING", type);
 		q.ref_type = (int) ref;
 	}
-	int code = find_account(c, &a);
-	if (code == 0) {
-		q.user = a.account.user;
-		out_wallet(&c->out, "wallet", &a.account.wallet);
-		out_money(&c->out, "balance", a.account.balance.micros);
-		code = list_entries(c, &a, &q, limit);
-	}
-	week_close(a.w);
-	return code;
+	int code = account_read(c, &a);
+	if (code)
+		return code;
+	q.user = a.account.user;
+	out_wallet(&c->out, "wallet", &a.account.wallet);
+	out_money(&c->out, "balance", a.account.balance.micros);
+	return list_entries(c, &a, &q, limit);
 }

@@ -1,7 +1,7 @@
 /* user limits, exclude. */
 #include <stdio.h>
 
-#include "ctl.h"
+#include "account.h"
 #include "limits_book.h"
 
 enum { DAY_MS = 86400000 };
@@ -34,86 +34,51 @@ static void show(struct ctl *c, const struct account *a, const struct limits *l)
 		out_time(&c->out, "self_excluded_until", l->exclusion_ms);
 }
 
-static int no_account(struct ctl *c)
-{
-	return ctl_fail(c, EX_NOUSER, "%s has no account", ctl_option(c, "wallet"));
-}
-
 int verb_user_limits(struct ctl *c)
 {
-	struct wallet wallet;
-	struct account a;
+	_cleanup_(account_leave) struct account_of a = { 0 };
 	struct limits l;
-	struct store *db;
-	int code;
-	if (!ctl_wallet(c, &wallet))
-		return EX_USAGE;
-	_cleanup_(week_closep) struct week *w = ctl_book(c, STORE_READ, &code);
-	if (!w)
+	int code = account_read(c, &a);
+	if (code)
 		return code;
-	int r = week_begin(w, &db);
-	if (r == 0)
-		r = ledger_account(db, &wallet, &a);
-	if (r == LEDGER_E_ABSENT)
-		return no_account(c);
-	if (r == 0)
-		r = limits_load(db, &a, &l);
+	int r = limits_load(a.db, &a.account, &l);
 	if (r != 0)
 		return ctl_fail_errno(c, r, "the limits");
-	show(c, &a, &l);
+	show(c, &a.account, &l);
 	return 0;
 }
 
-static int refuse(struct ctl *c, struct week *w, const char *text, bool absent)
+static int refuse(struct ctl *c, struct account_of *a)
 {
-	week_rollback(w);
-	int code = ctl_audit(c, w, "user exclude wallet=%s: %s", text, absent ? "no account" : "too many changes");
-	if (code)
-		return code;
-	return absent ? no_account(c) : ctl_fail(c, EX_TEMPFAIL, "too many changes of this player's limits since a day ago");
+	week_rollback(a->w);
+	int code = ctl_audit(c, a->w, "user exclude wallet=%s: too many changes", a->wallet);
+	return code ? code : ctl_fail(c, EX_TEMPFAIL, "too many changes of this player's limits since a day ago");
 }
 
 /* Longer than what is there, or it changes nothing. */
 int verb_user_exclude(struct ctl *c)
 {
-	struct wallet wallet;
-	struct account a;
+	_cleanup_(account_leave) struct account_of a = { 0 };
 	struct limits l;
-	struct store *db;
-	char text[WALLET_TEXT_SIZE], who[LIMITS_WHO_MAX + 16];
-	int64_t days, before = 0;
-	int code;
-	if (!ctl_wallet(c, &wallet) || !ctl_number(c, "days", LIMITS_EXCLUSION_MIN_MS / DAY_MS, LIMITS_EXCLUSION_MAX_MS / DAY_MS, 0,
-			&days))
+	char more[32], who[LIMITS_WHO_MAX + 16];
+	int64_t days;
+	if (!ctl_number(c, "days", LIMITS_EXCLUSION_MIN_MS / DAY_MS, LIMITS_EXCLUSION_MAX_MS / DAY_MS, 0, &days))
 		return EX_USAGE;
-	wallet_format(text, &wallet);
 	(void) snprintf(who, sizeof who, "operator %.*s", CTL_WHO_MAX - 16, c->who);
-	_cleanup_(week_closep) struct week *w = ctl_book(c, STORE_WRITE, &code);
-	if (!w)
-		return code;
-	code = ctl_audit(c, w, "user exclude wallet=%s days=%lld", text, (long long) days);
+	(void) snprintf(more, sizeof more, " days=%lld", (long long) days);
+	int code = account_write(c, more, &a);
 	if (code)
 		return code;
 	struct limit_wish wish = { LIMIT_EXCLUSION, c->now_ms + days * DAY_MS };
-	int r = week_begin(w, &db);
-	if (r == 0)
-		r = ledger_account(db, &wallet, &a);
-	if (r == LEDGER_E_ABSENT)
-		return refuse(c, w, text, true);
-	if (r == 0) {
-		before = a.limits_row;
-		r = limits_change(db, &a, &wish, 1, who, c->now_ms, &l);
-		if (r > 0)
-			return refuse(c, w, text, false);
-	}
-	if (r == 0)
-		r = week_commit(w);
+	int64_t before = a.account.limits_row;
+	int r = limits_change(a.db, &a.account, &wish, 1, who, c->now_ms, &l);
 	if (r > 0)
-		return ctl_fail(c, EX_TEMPFAIL, "the disk is full");
-	if (r < 0)
-		return ctl_fail_errno(c, r, "the limits");
-	if (a.limits_row == before)
+		return refuse(c, &a);
+	code = account_commit(c, &a, r);
+	if (code)
+		return code;
+	if (a.account.limits_row == before)
 		out_say(&c->out, "a longer one was there already");
-	show(c, &a, &l);
+	show(c, &a.account, &l);
 	return 0;
 }

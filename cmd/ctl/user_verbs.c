@@ -1,12 +1,5 @@
 /* user show, suspend, resume. */
-#include "book.h"
-#include "ctl.h"
-#include "ledger.h"
-
-static int no_account(struct ctl *c)
-{
-	return ctl_fail(c, EX_NOUSER, "%s has no account", ctl_option(c, "wallet"));
-}
+#include "account.h"
 
 static void show(struct ctl *c, const struct account *a)
 {
@@ -22,63 +15,25 @@ static void show(struct ctl *c, const struct account *a)
 
 int verb_user_show(struct ctl *c)
 {
-	struct wallet wallet;
-	struct account a;
-	struct store *db;
-	int code;
-	if (!ctl_wallet(c, &wallet))
-		return EX_USAGE;
-	_cleanup_(week_closep) struct week *w = ctl_book(c, STORE_READ, &code);
-	if (!w)
-		return code;
-	int r = week_begin(w, &db);
-	if (r == 0)
-		r = ledger_account(db, &wallet, &a);
-	if (r == LEDGER_E_ABSENT)
-		return no_account(c);
-	if (r != 0)
-		return ctl_fail_errno(c, r, "the account");
-	show(c, &a);
-	return 0;
+	_cleanup_(account_leave) struct account_of a = { 0 };
+	int code = account_read(c, &a);
+	if (code == 0)
+		show(c, &a.account);
+	return code;
 }
 
 static int set_suspended(struct ctl *c, bool suspended)
 {
-	struct wallet wallet;
-	struct account a;
-	struct store *db;
-	char text[WALLET_TEXT_SIZE];
-	int code;
-	if (!ctl_wallet(c, &wallet))
-		return EX_USAGE;
-	wallet_format(text, &wallet);
-	_cleanup_(week_closep) struct week *w = ctl_book(c, STORE_WRITE, &code);
-	if (!w)
-		return code;
-	code = ctl_audit(c, w, "user %s wallet=%s", suspended ? "suspend" : "resume", text);
+	_cleanup_(account_leave) struct account_of a = { 0 };
+	int code = account_write(c, "", &a);
+	if (code == 0)
+		code = account_commit(c, &a, ledger_suspend(a.db, a.account.user, suspended));
 	if (code)
 		return code;
-	int r = week_begin(w, &db);
-	if (r == 0)
-		r = ledger_account(db, &wallet, &a);
-	if (r == LEDGER_E_ABSENT) {
-		week_rollback(w);
-		code = ctl_audit(c, w, "user wallet=%s: no account", text);
-		return code ? code : no_account(c);
-	}
-	bool was = r == 0 && a.suspended;
-	if (r == 0)
-		r = ledger_suspend(db, a.user, suspended);
-	if (r == 0)
-		r = week_commit(w);
-	if (r > 0)
-		return ctl_fail(c, EX_TEMPFAIL, "the disk is full");
-	if (r < 0)
-		return ctl_fail_errno(c, r, "the account");
-	if (was == suspended)
+	if (a.account.suspended == suspended)
 		out_say(&c->out, "it was so already");
-	a.suspended = suspended;
-	show(c, &a);
+	a.account.suspended = suspended;
+	show(c, &a.account);
 	return 0;
 }
 

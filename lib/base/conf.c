@@ -193,12 +193,16 @@ int conf_load(const struct conf_row *rows, char *const *env, FILE *report)
 	return wrong;
 }
 
-void conf_help(const struct conf_row *rows, unsigned who, bool used, FILE *out)
+void conf_help(const struct conf_row *rows, unsigned who, bool used, const struct manual *p)
 {
-	for (; rows->name; rows++)
-		if (((rows->used_by & who) != 0) == used)
-			(void) fprintf(out, "  %-28s %s\n  %-28s unit: %s; default: %s\n", rows->name, rows->meaning, "",
-					rows->unit, *rows->preset ? rows->preset : "(empty)");
+	char text[512];
+	for (; rows->name; rows++) {
+		if (((rows->used_by & who) != 0) != used)
+			continue;
+		(void) snprintf(text, sizeof text, "%s (unit: %s; default: %s)", rows->meaning, rows->unit,
+				*rows->preset ? rows->preset : "empty");
+		manual_item(p, rows->name, text);
+	}
 }
 
 int conf_secret(const char *name, const char *path, char *out, size_t size)

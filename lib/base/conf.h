@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "attr.h"
+#include "manual.h"
 
 enum conf_type {
 	CONF_INT,    /* decimal integer in [min, max]            -> int64_t */
@@ -57,8 +58,8 @@ struct conf_row {
  * were wrong; names that begin with TAP_ and stand in no row count as wrong. env is as `environ`. */
 int conf_load(const struct conf_row *rows, char *const *env, FILE *report);
 
-/* Prints the rows whose used_by meets `who`; with used false the others. */
-void conf_help(const struct conf_row *rows, unsigned who, bool used, FILE *out);
+/* Writes the rows whose used_by meets `who`; with used false the others. */
+void conf_help(const struct conf_row *rows, unsigned who, bool used, const struct manual *p);
 
 /* Reads the secret NAME from $CREDENTIALS_DIRECTORY/NAME, else from the file that path names (may be ""), without the
  * newlines at its end. 0 with a NUL-terminated text, 1 when neither is given, <0 when the file cannot be read or does not fit. */

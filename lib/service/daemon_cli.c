@@ -6,42 +6,65 @@
 #include "daemon_impl.h"
 #include "err.h"
 
-static void print_help(const struct daemon_spec *spec)
+enum act { DO_CHECK = 1, DO_HELP, DO_VERSION, DO_MANUAL };
+
+static const struct {
+	const char *name, *says;
+	enum act act;
+} options[] = {
+	{ "check-config", "exit 0 when the configuration is good, else 78 with a line for each wrong key", DO_CHECK },
+	{ "help", "this text", DO_HELP },
+	{ "manual", "this text as a page for man(1)", DO_MANUAL },
+	{ "version", "the version", DO_VERSION },
+};
+
+/* --help and the manual page. */
+static void describe(const struct daemon_spec *spec, const struct manual *p)
 {
-	(void) printf("tap-trading-%s - %s\n\n"
-		      "usage: tap-trading-%s [--check-config | --help | --version]\n\n"
-		      "Stays in the foreground until SIGTERM or SIGINT, logs to stderr or the journal.\n"
-		      "  --check-config   exit 0 when the configuration is good, else 78 with a line for each wrong key\n"
-		      "  --help           this\n"
-		      "  --version        the version\n\n"
-		      "Exit codes: 0 stopped as asked, 64 wrong options, 69 a part could not start, 70 a failure inside,\n"
-		      "78 wrong configuration.\n\n"
-		      "Configuration (environment variables; one file serves all daemons, an unknown TAP_* is an error):\n",
-			spec->name, spec->summary, spec->name);
-	settings_help(spec->who, stdout);
-	(void) printf("\nThe secret REDIS_PASSWORD is read from $CREDENTIALS_DIRECTORY/REDIS_PASSWORD or from the file\n"
-		      "that TAP_REDIS_PASSWORD_FILE names, never from the environment itself.\n");
+	char name[32], line[96];
+	(void) snprintf(name, sizeof name, "tap-trading-%s", spec->name);
+	(void) snprintf(line, sizeof line, "%s [--check-config | --help | --manual | --version]\n", name);
+	manual_begin(p, name, spec->summary, TAP_RELEASE);
+	manual_section(p, "SYNOPSIS");
+	manual_lines(p, line);
+	manual_section(p, "DESCRIPTION");
+	manual_text(p, "Stays in the foreground until SIGTERM or SIGINT, which let it end what it has begun. Logs a line "
+		     "for each thing worth telling: as fields to the journal when systemd started it, else as JSON on stderr.\n\n"
+		     "A port of its own for operations answers /health (503 when critical), /ready (200 or 503) and /metrics (the text "
+		     "format of Prometheus).");
+	manual_section(p, "OPTIONS");
+	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
+		(void) snprintf(line, sizeof line, "--%s", options[i].name);
+		manual_item(p, line, options[i].says);
+	}
+	manual_section(p, "EXIT STATUS");
+	manual_item(p, "0", "stopped as it was asked to");
+	manual_item(p, "64", "wrong options");
+	manual_item(p, "69", "a part could not start");
+	manual_item(p, "70", "a failure inside; the service manager starts it again");
+	manual_item(p, "78", "wrong configuration");
+	settings_help(spec->who, p);
+	manual_section(p, "SEE ALSO");
+	manual_text(p, "tap-trading-ctl(8), docs/operations.md, docs/runbook.md");
 }
 
 enum cli cli_parse(int argc, char **argv, const struct daemon_spec *spec)
 {
-	static const struct option options[] = {
-		{ "check-config", no_argument, NULL, 'c' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'v' },
-		{ 0 },
-	};
+	struct option longs[ARRAY_LEN(options) + 1] = { 0 };
 	enum cli what = CLI_RUN;
+	for (size_t i = 0; i < ARRAY_LEN(options); i++)
+		longs[i] = (struct option){ .name = options[i].name, .val = (int) options[i].act };
 	opterr = 0;
-	for (int c; (c = getopt_long(argc, argv, "+", options, NULL)) != -1;) {
+	for (int c; (c = getopt_long(argc, argv, "+", longs, NULL)) != -1;) {
 		switch (c) {
-		case 'c':
+		case DO_CHECK:
 			what = CLI_CHECK;
 			break;
-		case 'h':
-			print_help(spec);
+		case DO_HELP:
+		case DO_MANUAL:
+			describe(spec, &(struct manual){ .to = stdout, .roff = c == DO_MANUAL });
 			return CLI_DONE;
-		case 'v':
+		case DO_VERSION:
 			(void) printf("tap-trading-%s %s\n", spec->name, TAP_RELEASE);
 			return CLI_DONE;
 		default:

@@ -7,7 +7,7 @@
 
 enum cli { CLI_RUN, CLI_CHECK, CLI_DONE, CLI_WRONG };
 
-/* Reads the options; has answered --help and --version itself when it returns CLI_DONE, and a wrong one with CLI_WRONG. */
+/* Reads the options; has answered --help, --manual and --version itself when it returns CLI_DONE, and a wrong one with CLI_WRONG. */
 enum cli cli_parse(int argc, char **argv, const struct daemon_spec *spec);
 
 /* The TAP_* variables and the secrets: returns how many are wrong, each told on stderr. */

@@ -138,7 +138,20 @@ static void rows_for(struct settings *s, struct conf_row rows[static 96])
 	ROW("TAP_BACKUPS_KEPT", CONF_INT, &s->backups_kept, "24", 1, 1000, "files", "local backups kept", FOR_ARCHIVER);
 	ROW("TAP_INTEGRITY_SECONDS", CONF_INT, &s->integrity_s, "86400", 1, 604800, "s", "distance of two integrity checks",
 			FOR_ARCHIVER);
-	ROW("TAP_S3_ENDPOINT", CONF_TEXT, &s->s3_endpoint, "", 0, 255, "URL", "empty: nothing is shipped", FOR_ARCHIVER);
+	ROW("TAP_S3_ENDPOINT", CONF_TEXT, &s->s3_endpoint, "", 0, 255, "URL", "http[s]://host[:port]; empty: nothing is shipped",
+			FOR_ARCHIVER | FOR_CTL);
+	ROW("TAP_S3_BUCKET", CONF_TEXT, &s->s3_bucket, "tap-trading", 3, 63, "name", "what archives and backups go to",
+			FOR_ARCHIVER | FOR_CTL);
+	ROW("TAP_S3_REGION", CONF_TEXT, &s->s3_region, "us-east-1", 1, 40, "name", "what requests are signed for",
+			FOR_ARCHIVER | FOR_CTL);
+	ROW("TAP_S3_CREDENTIALS_FILE", CONF_TEXT, &s->s3_credentials_file, "", 0, 200, "path",
+			"file that holds the secret S3_CREDENTIALS, ACCESS_KEY:SECRET_KEY; read anew for each request",
+			FOR_ARCHIVER | FOR_CTL);
+	ROW("TAP_S3_BYTES_PER_SECOND", CONF_INT, &s->s3_bytes_per_second, "20000000", 0, 10000000000, "bytes/s",
+			"most that a transfer takes of the line; 0: no bound", FOR_ARCHIVER | FOR_CTL);
+	ROW("TAP_S3_STILL_MS", CONF_INT, &s->s3_still_ms, "20000", 1000, 600000, "ms",
+			"a connection on which nothing moves for as long is given up", FOR_ARCHIVER | FOR_CTL);
+	ROW("TAP_S3_TRIES", CONF_INT, &s->s3_tries, "5", 1, 100, "tries", "of a request that met weather", FOR_ARCHIVER | FOR_CTL);
 #undef ROW
 	rows[n] = (struct conf_row){ 0 };
 }
@@ -177,6 +190,11 @@ static bool is_url(const char *text, const char *scheme)
 	return strncmp(text, "://", 3) == 0 && text[3];
 }
 
+static bool is_bucket(const char *text)
+{
+	return text[strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789.-")] == '\0';
+}
+
 /* A text whose row was refused is empty here and was reported by then. */
 static bool form(bool good, FILE *report, const char *name, const struct conf_text *text, const char *want)
 {
@@ -212,18 +230,25 @@ int settings_load(struct settings *ret, char *const *env, FILE *report)
 	wrong += !form(is_url(ret->kraken_url.v, "ws"), report, "TAP_KRAKEN_URL", &ret->kraken_url, "ws:// or wss://");
 	wrong += !form(is_url(ret->bitstamp_url.v, "ws"), report, "TAP_BITSTAMP_URL", &ret->bitstamp_url, "ws:// or wss://");
 	wrong += !form(is_url(ret->binance_url.v, "ws"), report, "TAP_BINANCE_URL", &ret->binance_url, "ws:// or wss://");
+	wrong += !form(is_bucket(ret->s3_bucket.v), report, "TAP_S3_BUCKET", &ret->s3_bucket, "of a-z, 0-9, . and -");
 	wrong += !form(is_url(ret->s3_endpoint.v, "http"), report, "TAP_S3_ENDPOINT", &ret->s3_endpoint, "http:// or https://");
 	return wrong;
 }
 
-void settings_help(unsigned who, FILE *out)
+void settings_help(unsigned who, const struct manual *p)
 {
 	struct settings unused;
 	struct conf_row rows[96];
 	rows_for(&unused, rows);
-	conf_help(rows, who, true, out);
-	(void) fprintf(out, "\nKeys of the other programs, checked here too:\n");
-	conf_help(rows, who, false, out);
+	manual_section(p, "ENVIRONMENT");
+	manual_text(p, "One file serves all programs of the suite; a TAP_ key that none of them knows is an error.");
+	conf_help(rows, who, true, p);
+	manual_item(p, "CREDENTIALS_DIRECTORY", "The secret REDIS_PASSWORD is read from the file of that name in this folder, "
+			"or from the file that TAP_REDIS_PASSWORD_FILE names, never from the environment itself.");
+	if (p->roff)
+		return; /* each has its own page */
+	manual_section(p, "Keys of the other programs, checked here too");
+	conf_help(rows, who, false, p);
 }
 
 struct grid_rules settings_grid(const struct settings *s)
@@ -267,6 +292,13 @@ const char *settings_domain(const struct settings *s)
 {
 	const char *at = strstr(s->public_origin.v, "://");
 	return at ? at + 3 : s->public_origin.v;
+}
+
+void settings_s3(const struct settings *s, struct s3_conf *ret)
+{
+	*ret = (struct s3_conf){ .endpoint = s->s3_endpoint.v, .bucket = s->s3_bucket.v, .region = s->s3_region.v,
+		.credentials_file = s->s3_credentials_file.v, .bytes_per_second = s->s3_bytes_per_second,
+		.still_ms = s->s3_still_ms, .tries = (int) s->s3_tries, .pause_ms = 200 };
 }
 
 int settings_bus(const struct settings *s, struct bus_conf *ret, char *password, size_t size)

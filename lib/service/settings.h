@@ -14,6 +14,7 @@
 #include "grid.h"
 #include "quote.h"
 #include "quote_jump.h"
+#include "s3.h"
 
 enum settings_user { FOR_API = 1, FOR_WS = 2, FOR_INGEST = 4, FOR_RESOLVER = 8, FOR_ARCHIVER = 16, FOR_CTL = 32, FOR_ALL = 63 };
 
@@ -48,11 +49,14 @@ struct settings {
 	int64_t resolve_grace_ms, resolve_wait_ms;
 	/* archiver */
 	int64_t backup_s, backups_kept, integrity_s;
+	struct conf_text s3_bucket, s3_region, s3_credentials_file;
+	int64_t s3_bytes_per_second, s3_still_ms, s3_tries;
 };
 
 /* Fills *ret from env, writing a line for each wrong key; returns how many were wrong. */
 MUST_CHECK int settings_load(struct settings *ret, char *const *env, FILE *report);
-void settings_help(unsigned who, FILE *out);
+/* The keys that `who` reads, then, for a terminal, those that it only checks. */
+void settings_help(unsigned who, const struct manual *p);
 
 /* Views for the modules below. Texts are borrowed from s. */
 struct grid_rules settings_grid(const struct settings *s);
@@ -64,6 +68,8 @@ struct breaker_rules settings_breaker(const struct settings *s);
 struct exposure_caps settings_caps(const struct settings *s);
 /* Host of the public origin with its port, as EIP-4361's domain: "127.0.0.1:8000". Points into the origin. */
 const char *settings_domain(const struct settings *s);
+/* How to reach the object store; stopping is the caller's to set. */
+void settings_s3(const struct settings *s, struct s3_conf *ret);
 /* Reads the Redis password's secret into `password`: 0, or <0. */
 MUST_CHECK int settings_bus(const struct settings *s, struct bus_conf *ret, char *password, size_t size);
 

@@ -162,7 +162,7 @@ test('the example bot plays and checks', async () => {
 
 test('each event once, through everything that loses sockets', async () => {
 	const taken = new Set();
-	const here = await joined({ random: () => 0.1 }), there = client({ signer: here.options.signer, wsUrl: second.url });
+	const here = await joined({ random: () => 0.1 }), there = client({ signer: here.owner, wsUrl: second.url });
 	await there.signIn();
 	there.connect();
 	const both = [here, there];
@@ -253,7 +253,7 @@ test("nobody hears what is another's", async () => {
 	assert.deepEqual(b.heard, []);
 	// A session key that serves a may not sign for b, nor speak for a's wallet itself.
 	const bets = new Set();
-	const forged = Object.assign(client({ signer: b.options.signer, sessionKey: a.key }), { session: b.session });
+	const forged = Object.assign(client({ signer: b.owner, sessionKey: a.key }), { session: b.session });
 	await assert.rejects(place(forged, bets), SignatureRefused);
 	await assert.rejects(forged.signIn(), (e) => e.code === 'session_key_in_use');
 	for (const s of [...outsiders, ...others, ...mine, moved])

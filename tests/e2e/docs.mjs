@@ -128,6 +128,9 @@ test('each call answers as it is written', async () => {
 	}, 300);
 	assert.ok(decided.body.evidence.digest);
 	ok(await p.get(`/columns/${bet.cell.split('_')[0]}`), 200);
+	const column = await p.get(`/columns/${bet.cell.split('_')[0]}?path=1`);
+	ok(column, 200);
+	assert.equal(column.body.path.length, column.body.ticks);
 	p.socket.send('{"type":"ping"}');
 	p.socket.send('{"type":"nothing"}');
 	await until('pong and error', 5000, () => p.newest.pong && p.newest.error);

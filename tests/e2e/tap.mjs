@@ -174,7 +174,10 @@ test('the page and the socket through the front door', async () => {
 	assert.match(page.headers.get('content-type'), /text\/html/);
 	const policy = page.headers.get('content-security-policy');
 	assert.ok(policy.includes("script-src 'self'") && !policy.includes('unsafe'), policy);
-	for (const part of ['app.js', 'style.css', 'icon.svg'])
+	const parts = [...(await page.text()).matchAll(/(?:src|href)="\.\/([^"]+)"/g)].map((m) => m[1]);
+	for (const kind of ['.js', '.css', '.svg'])
+		assert.ok(parts.some((part) => part.endsWith(kind)), `the page names a ${kind}`);
+	for (const part of parts)
 		assert.equal((await fetch(`${product.origin}/${part}`)).status, 200, part);
 	const health = await fetch(`${product.origin}/health`);
 	assert.equal(health.status, 200);

@@ -280,6 +280,16 @@ static void a_column_is_open_until_its_last_bet_is_decided(void **state)
 	a = world_call("GET", path, NULL, NULL);
 	assert_string_equal(world_member(a, "status"), "settled");
 	assert_int_equal(world_number(a, "ticks"), 51);
+	assert_null(strstr(a->body, "\"path\""));
+
+	(void) snprintf(path, sizeof path, "/api/v1/columns/%lld?path=1", (long long) t0);
+	a = world_call("GET", path, NULL, NULL);
+	assert_string_equal(world_member(a, "path"), "[51]");
+	assert_int_equal(world_number(a, "path.0.0"), ticks[0].t_ms);
+	assert_int_equal(world_number(a, "path.50.0"), ticks[50].t_ms);
+	assert_int_equal(world_number(a, "path.50.1"), ticks[50].p_cents);
+	(void) snprintf(path, sizeof path, "/api/v1/columns/%lld?path=2", (long long) t0);
+	world_refused(world_call("GET", path, NULL, NULL), 400, "malformed_request");
 }
 
 static void prices_are_the_ticks(void **state)

@@ -13,6 +13,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include <sqlite3.h>
+
 #include "../support/folder.h"
 #include "bet.h"
 #include "book.h"
@@ -199,6 +201,7 @@ static void what_is_wrong_on_the_line_is_64(void **state)
 		"ledger --wallet " WALLET " --from 5 --to 4", "ledger --wallet " WALLET " --ref-type bet",
 		"ledger --wallet " WALLET " --limit 0", "bet show", "bet show 5", "verify", "verify --bet 5", "verify 7", "verify x",
 		"verify 1771234565 --bet 01KJ3D3R2HG00000000000000A", "verify -5",
+		"verify 1771234565 --all", "verify --all --bet 01KJ3D3R2HG00000000000000A",
 		"breaker", "breaker open --for 0s", "breaker open --for 5", "breaker open --for 8d",
 		"breaker open --for -5m", "breaker open --for m", "breaker open --for 5mm", "breaker open --for 9999999999s",
 		"breaker auto --for 5m",
@@ -517,6 +520,74 @@ static void a_bet_is_shown_with_its_column(void **state)
 	assert_int_equal(number(w, "total"), 0);
 }
 
+/* n columns in a row, each with a tick a second. */
+static void decide_columns(struct week *week, int64_t t0, int n)
+{
+	for (int i = 0; i < n; i++, t0 += W) {
+		struct tick ticks[6];
+		struct settle_result result;
+		for (int k = 0; k < 6; k++)
+			ticks[k] = (struct tick){ t0 * 1000 - 1000 + k * 1000, 9700000 + 10 * i + k };
+		struct path path = path_cut(ticks, i == 2 ? 0 : 6, t0, W, 3000);
+		assert_int_equal(settle_column(week, &rules, &path, t0 * 1000 + 5700, &result, NULL, NULL), 0);
+	}
+}
+
+/* As nobody may: past the trigger. */
+static void change_book(struct world *w, int64_t at_ms, const char *sql)
+{
+	char name[WEEK_NAME_SIZE], path[320];
+	sqlite3 *db;
+	week_file_name(name, clk_iso_week(at_ms));
+	(void) snprintf(path, sizeof path, "%s/%s", w->dir, name);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "DROP TRIGGER IF EXISTS columns_no_update", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+static void all_columns_of_all_weeks_are_verified(void **state)
+{
+	enum { COLUMNS = 450 }; /* more than two pages */
+	struct world *w = *state;
+	struct week *week;
+	struct week_rolled rolled;
+	int64_t monday = clk_week_start_ms(clk_iso_week(clk_now_ms())), before = monday - 8 * INT64_C(86400000);
+	assert_int_equal(week_open(&week, w->dir, STORE_WRITE, before), 0);
+	decide_columns(week, before / 1000 / W * W, COLUMNS);
+	assert_int_equal(week_roll(week, monday, &rolled), 0);
+	decide_columns(week, monday / 1000, 10);
+	week_close(week);
+	assert_int_equal(ctl(w, "verify --all --json"), 0);
+	assert_true(text_is(w, "verdict", "equal"));
+	assert_int_equal(number(w, "columns"), COLUMNS + 10); /* what was carried over is counted once */
+	assert_int_equal(number(w, "void"), 2);
+	assert_int_equal(number(w, "history_unreadable"), 10); /* of the last 7 days */
+
+	struct redis_server redis;
+	struct bus *bus;
+	assert_true(redis_server_start(&redis));
+	set_env(w, "TAP_REDIS", redis.address);
+	const struct bus_conf conf = { .address = redis.address, .user = "", .password = "", .timeout_ms = 1000 };
+	assert_int_equal(bus_open(&bus, &conf), 0);
+	add_tick(bus, monday + 45000, 9700091);
+	assert_int_equal(ctl(w, "verify --all --json"), 0);
+	assert_int_equal(number(w, "history_incomplete"), 1);
+	assert_int_equal(number(w, "history_gone"), 8);
+	add_tick(bus, monday + 46001, 1); /* a tick that the last column's evidence lacks */
+	assert_int_equal(ctl(w, "verify --all --json"), 1);
+	assert_int_equal(number(w, "history_differs"), 1);
+	bus_close(bus);
+	redis_server_stop(&redis);
+
+	change_book(w, before, "UPDATE columns SET path_high = path_high + 1 WHERE t0 = (SELECT t0 FROM columns ORDER BY t0 LIMIT 1 OFFSET 300)");
+	change_book(w, before, "UPDATE columns SET digest = zeroblob(32) WHERE t0 = (SELECT t0 FROM columns ORDER BY t0 LIMIT 1 OFFSET 440)");
+	assert_int_equal(ctl(w, "verify --all --json"), 1);
+	assert_true(text_is(w, "verdict", "differs"));
+	assert_int_equal(number(w, "differ"), 3); /* the second is also not what the column after it is chained to */
+	assert_non_null(strstr(w->out, "path_high"));
+}
+
 /* As the api writes it down: its id. */
 static void request_withdrawal(struct world *w, uint8_t nonce, char id[ULID_TEXT_SIZE])
 {
@@ -633,6 +704,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(other_failures_have_their_codes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_suspension_is_logged_with_who_and_why, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_column_is_verified_from_evidence_and_history, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(all_columns_of_all_weeks_are_verified, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_rate_is_made_again_from_its_quote, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_bet_is_shown_with_its_column, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_withdrawal_is_decided_once, set_up, tear_down),

@@ -52,13 +52,13 @@ static void forms_are_checked(void **state)
 static void help_names_every_key(void **state)
 {
 	(void) state;
-	static const char *const keys[] = { "TAP_MIN_P ", "TAP_CAP_CELL ", "TAP_S3_ENDPOINT ", "TAP_WS_CONNECTIONS ",
-		"TAP_RESOLVE_GRACE_MS ", "TAP_API_LISTEN " };
+	static const char *const keys[] = { "TAP_MIN_P\n", "TAP_CAP_CELL\n", "TAP_S3_ENDPOINT\n", "TAP_WS_CONNECTIONS\n",
+		"TAP_RESOLVE_GRACE_MS\n", "TAP_API_LISTEN\n" };
 	for (unsigned who = 1; who & FOR_ALL; who <<= 1) {
 		memset(said, 0, sizeof said);
 		FILE *out = fmemopen(said, sizeof said, "w");
 		assert_non_null(out);
-		settings_help(who, out);
+		settings_help(who, &(struct manual){ .to = out });
 		(void) fclose(out);
 		for (size_t i = 0; i < ARRAY_LEN(keys); i++)
 			assert_non_null(strstr(said, keys[i]));

@@ -4,13 +4,13 @@ import { Feed, type SocketClass } from './feed.js';
 import { Api } from './http.js';
 import { Told } from './repair.js';
 import { Key, betText, withdrawalText, type Signer } from './sign.js';
-import type { Bet, Column, Constants, Events, Grid, LedgerEntry, Me, PlacedBet, Tick, Withdrawal } from './types.js';
+import type { Bet, Column, Constants, Events, Grid, LedgerEntry, Me, PlacedBet, SessionKeyLimits, Tick, Withdrawal } from './types.js';
 import { NO_DIGEST, cellOf, columnOf, outcomeOf, payoutOf, type ColumnRules } from './verify.js';
 
 export interface ClientOptions {
 	/** https://host, as the page has it. */
 	origin: string;
-	/** The wallet. Asked once at sign in and for withdrawals; without it the client is a guest. */
+	/** The wallet. Asked once at sign in and for withdrawals; without it the client is a guest, until it signs in as somebody. */
 	signer?: Signer;
 	/** Signs bets, so that the wallet is not asked each time. Default: a new one. null: the wallet signs bets itself. */
 	sessionKey?: Key | null;
@@ -22,6 +22,10 @@ export interface ClientOptions {
 }
 
 export interface Session { session_token: string; wallet: string; session_key?: string; balance: number; expires_at: number }
+/** Who plays: a wallet, and the key that signs his bets (null: the wallet does). */
+export interface Player { signer: Signer; sessionKey: Key | null }
+/** What the wallet is asked to sign, and what that will let the session key do. */
+export interface Challenge { message: string; expires_at: number; session_key_limits?: SessionKeyLimits; by: Player }
 export interface BetRequest { cell: string; stake: number; /** The least that is taken. */ rate: number }
 
 const RESENDS = 3, RESEND_MS = 400;
@@ -34,19 +38,21 @@ export class TapClient {
 	constants: Constants | undefined;
 	grid: Grid | undefined;
 	price: Events['price'] | undefined;
-	private readonly key: Key | null;
+	private key: Key | null;
+	private owner: Signer | undefined;
 	private told: Told | undefined;
 	private catching: Promise<void> | undefined;
 	private held: { type: keyof Events; event: Events[keyof Events] & { seq?: number } }[] = [];
 	private readonly handlers: Feed;
 
-	constructor(private readonly options: ClientOptions) {
+	constructor(options: ClientOptions) {
 		const socket = options.WebSocket ?? (globalThis as { WebSocket?: SocketClass }).WebSocket;
 		if (!socket)
 			throw new TypeError('this runtime has no WebSocket: give one in options.WebSocket');
 		const url = options.wsUrl ?? `${options.origin.replace(/^http/, 'ws').replace(/\/$/, '')}/ws`;
 		this.api = new Api(options.origin);
 		this.key = options.sessionKey === undefined ? Key.random() : options.sessionKey;
+		this.owner = options.signer;
 		this.feed = new Feed(url, socket, options.random);
 		this.handlers = new Feed(url, socket); // what the owner listens to: own events go there in order and once
 		this.listen();
@@ -72,24 +78,38 @@ export class TapClient {
 
 	// ---- session ----
 
-	async signIn(): Promise<Session> {
-		const signer = this.signer();
-		const wallet = signer.address;
-		const asked = await this.api.call<{ message: string }>('POST', '/auth/challenge',
-			{ body: this.key ? { wallet, session_key: this.key.address } : { wallet } });
-		const { message } = asked.body;
-		const signature = await signer.signMessage({ message });
-		const body = this.key ? { message, signature, session_key_signature: await this.key.signMessage({ message }) } : { message, signature };
+	/** Asks for a challenge and answers it; by: somebody else than the options named. */
+	async signIn(by?: Player): Promise<Session> {
+		return this.login(await this.challenge(by));
+	}
+
+	/** The first half of signIn(), for who wants to show what is about to be signed. Nothing has changed yet. */
+	async challenge(by: Player = { signer: this.signer(), sessionKey: this.key }): Promise<Challenge> {
+		const wallet = by.signer.address;
+		const asked = await this.api.call<Omit<Challenge, 'by'>>('POST', '/auth/challenge',
+			{ body: by.sessionKey ? { wallet, session_key: by.sessionKey.address } : { wallet } });
+		return { ...asked.body, by };
+	}
+
+	/** The second half: the wallet signs, and the session begins. */
+	async login({ message, by }: Challenge): Promise<Session> {
+		const signature = await by.signer.signMessage({ message });
+		const body = by.sessionKey ? { message, signature, session_key_signature: await by.sessionKey.signMessage({ message }) }
+			: { message, signature };
 		const session = (await this.api.call<Session>('POST', '/auth/login', { body })).body;
-		this.session = session;
-		const told = this.told ?? new Told();
+		await this.resume(session, by);
+		return session;
+	}
+
+	/** Goes on with a session that was begun before, by a page that was loaded again: with its token and its session key. */
+	async resume(session: Session, by: Player): Promise<void> {
+		const told = this.owner?.address === by.signer.address ? this.told ?? new Told() : new Told();
 		await told.catchUp(this.api, session.session_token).then((missed) => {
 			for (const m of missed)
 				this.handlers.emit(m.type, m.event as never);
 		});
-		this.told = told;
+		Object.assign(this, { session, told, owner: by.signer, key: by.sessionKey });
 		this.feed.use(session.session_token);
-		return session;
 	}
 
 	async signOut(): Promise<void> {
@@ -180,9 +200,9 @@ export class TapClient {
 	}
 
 	private signer(): Signer {
-		if (!this.options.signer)
+		if (!this.owner)
 			throw new TypeError('this needs a wallet: give one in options.signer');
-		return this.options.signer;
+		return this.owner;
 	}
 
 	private token(): string {

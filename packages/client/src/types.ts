@@ -60,6 +60,9 @@ export interface Bet {
 	evidence?: Column;
 }
 
+/** What a session key may do: stakes in micro-USD, its life in seconds; it never withdraws. */
+export interface SessionKeyLimits { player_column: number; player_open: number; seconds: number; withdrawals: false }
+
 export interface PlacedBet {
 	bet_id: string;
 	status: 'confirmed';

@@ -1,0 +1,431 @@
+// The one object behind the page: it holds the client, follows what the server tells, and is what views call. Nothing here draws.
+//
+// For views (state/hooks.ts): `game.view` is a Store of everything that React shows; `game.market` is what the canvas reads each
+// frame. A player's money moves only by events of the socket, or by what GET /bets and /me say after one was missed.
+import { BetExists, Key, OutcomeUnknown, TapClient, TapError, Unauthorized, type Bet, type CallOptions, type Constants, type Me,
+	type SessionKeyLimits, type Challenge } from '@tap-trading/client';
+import { declined, randomSecret, type Wallet, type WalletChoice, type Wallets } from '../wallet/wallets.js';
+import { Market } from './market.js';
+import { readSession, readSettings, writeSession, writeSettings, type KeptSession, type Settings } from './memory.js';
+import { Store } from './store.js';
+import { decided, move, type Move, type Tap, type Taps } from './taps.js';
+
+export type SessionView =
+	| { state: 'guest' }
+	| { state: 'connecting'; wallet: WalletChoice }
+	/** The caps are shown; nothing was signed yet. */
+	| { state: 'offered' | 'signing'; wallet: WalletChoice; address: string; limits: SessionKeyLimits | undefined; message: string }
+	| { state: 'in'; wallet: WalletChoice; address: string; expiresAt: number };
+
+/** What is said to the player for a moment, on the page and to a screen reader. */
+export type Notice = { id: number } & (
+	| { kind: 'refused'; code: string; cell: string; retryAfterS?: number | null; until?: number | null; detail?: string }
+	| { kind: 'pending' | 'confirmed' | 'unknown'; tap: Tap }
+	| { kind: 'absent'; cell: string }
+	| { kind: 'won' | 'lost' | 'void'; tap: Tap }
+	| { kind: 'sign-in-failed'; code: string }
+	| { kind: 'session-ended' | 'account-changed' | 'signed-out' }
+	| { kind: 'chain'; wanted: number });
+type Said = Notice extends infer N ? N extends Notice ? Omit<N, 'id'> : never : never;
+
+export interface View {
+	/** Of the socket; `lost` until it is back. */
+	link: 'connecting' | 'open' | 'lost';
+	/** What the browser says of the network. */
+	online: boolean;
+	feed: 'unknown' | 'healthy' | 'degraded' | 'critical';
+	betting: boolean;
+	price: number | undefined;
+	constants: Constants | undefined;
+	session: SessionView;
+	/** The sheet for signing in or out is open. */
+	walletOpen: boolean;
+	balance: number | undefined;
+	me: Me | undefined;
+	taps: Taps;
+	stake: number;
+	settings: Settings;
+	notice: Notice | undefined;
+	/** Grows with each event of the wallet: lists that depend on them read again. */
+	revision: number;
+}
+
+/** A bet is taken at this part of the rate that was seen, or better: the price moves while the finger does. */
+const TOLERANCE = 0.95, RATE_MIN = 10_100;
+const REPAIR_MS = 2000, PENDING_DOUBT_MS = 4000, SIGNATURE_LIFE_MS = 32_000, HISTORY_MS = 150_000, FORGET_MS = 150_000;
+const DEFAULT_STAKE = 1_000_000;
+
+export class Game {
+	readonly client: TapClient;
+	readonly market = new Market();
+	readonly view: Store<View>;
+	private readonly listeners = new Set<(notice: Notice) => void>();
+	private readonly flying = new Set<string>(); // cells whose POST has no answer yet
+	private challenge: { challenge: Challenge; secret: `0x${string}`; wallet: Wallet } | undefined;
+	private wallet: Wallet | undefined;
+	private unwatch = () => {};
+	private kept: KeptSession | null = null;
+	private repairing = false;
+	private notices = 0;
+
+	constructor(readonly wallets: Wallets, page: Window) {
+		const settings = readSettings();
+		this.client = new TapClient({ origin: page.location.origin, sessionKey: null });
+		this.view = new Store<View>({ link: 'connecting', online: page.navigator.onLine, feed: 'unknown', betting: false, price: undefined,
+			constants: undefined, session: { state: 'guest' }, walletOpen: false, balance: undefined, me: undefined, taps: new Map(),
+			stake: settings.stake ?? DEFAULT_STAKE, settings, notice: undefined, revision: 0 });
+		this.listen();
+		page.addEventListener('online', () => this.view.set({ online: true }));
+		page.addEventListener('offline', () => this.view.set({ online: false }));
+		page.addEventListener('storage', (event) => {
+			if (event.key === 'tap.session' && event.newValue === null && this.view.get().session.state === 'in')
+				this.leave('signed-out'); // in another tab
+		});
+		page.setInterval(() => void this.repair(), REPAIR_MS);
+		this.kept = readSession(Date.now());
+	}
+
+	start(): void {
+		this.client.connect();
+		void this.resume();
+	}
+
+	/** Each notice as it is said; for sounds. Returns how to stop. */
+	onNotice(listener: (notice: Notice) => void): () => void {
+		this.listeners.add(listener);
+		return () => { this.listeners.delete(listener); };
+	}
+
+	say(said: Said): void {
+		const notice = { ...said, id: ++this.notices } as Notice;
+		this.view.set({ notice });
+		for (const listener of this.listeners)
+			listener(notice);
+	}
+
+	hush(id: number): void {
+		if (this.view.get().notice?.id === id)
+			this.view.set({ notice: undefined });
+	}
+
+	settle(change: Partial<Settings>): void {
+		const settings = { ...this.view.get().settings, ...change };
+		writeSettings(settings);
+		this.view.set({ settings });
+	}
+
+	setStake(stake: number): void {
+		this.view.set({ stake });
+		this.settle({ stake });
+	}
+
+	// ---- who plays ----
+
+	openWallet(): void {
+		this.view.set({ walletOpen: true });
+	}
+
+	closeWallet(): void {
+		this.challenge = undefined;
+		const { session } = this.view.get();
+		this.view.set({ walletOpen: false, session: session.state === 'in' ? session : { state: 'guest' } });
+	}
+
+	/** Shows what would be signed; the wallet is asked only for its account. */
+	async choose(choice: WalletChoice): Promise<void> {
+		const session: SessionView = { state: 'connecting', wallet: choice };
+		this.view.set({ session });
+		try {
+			const wallet = await this.wallets.connect(choice), secret = randomSecret();
+			const challenge = await this.client.challenge({ signer: wallet, sessionKey: new Key(secret) });
+			if (this.view.get().session !== session)
+				return; // the sheet was closed meanwhile
+			this.challenge = { challenge, secret, wallet };
+			this.view.set({ session: { state: 'offered', wallet: choice, address: wallet.address, message: challenge.message,
+				limits: challenge.session_key_limits } });
+		} catch (error) {
+			this.failed(error);
+		}
+	}
+
+	async accept(): Promise<void> {
+		const { session } = this.view.get();
+		if (!this.challenge || session.state !== 'offered')
+			return;
+		const { challenge, secret, wallet } = this.challenge;
+		this.view.set({ session: { ...session, state: 'signing' } });
+		try {
+			const begun = await this.client.login(challenge);
+			this.kept = { session: begun, secret, wallet: wallet.choice };
+			writeSession(this.kept);
+			this.enter(wallet, begun.expires_at);
+			this.view.set({ balance: begun.balance });
+			await this.look();
+		} catch (error) {
+			this.failed(error);
+		}
+	}
+
+	async signOut(): Promise<void> {
+		await this.client.signOut().catch(() => {}); // a session that had ended, or a server that is away: here it is over
+		this.leave('signed-out');
+	}
+
+	/** A call of the API as the player who is signed in. A session that has ended ends here too. */
+	async call<T>(method: string, path: string, options: Omit<CallOptions, 'token'> = {}): Promise<T> {
+		try {
+			return (await this.client.api.call<T>(method, path, { ...options, token: this.client.session?.session_token })).body;
+		} catch (error) {
+			if (error instanceof Unauthorized && this.view.get().session.state === 'in')
+				this.leave('session-ended');
+			throw error;
+		}
+	}
+
+	private failed(error: unknown): void {
+		this.challenge = undefined;
+		this.view.set({ session: { state: 'guest' } });
+		this.say({ kind: 'sign-in-failed', code: declined(error) ? 'declined' : error instanceof TapError ? error.code : 'wallet' });
+	}
+
+	private enter(wallet: Wallet, expiresAt: number): void {
+		this.challenge = undefined;
+		this.wallet = wallet;
+		this.view.set({ taps: new Map(), walletOpen: false, session: { state: 'in', wallet: wallet.choice, address: wallet.address, expiresAt } });
+		this.unwatch();
+		this.unwatch = wallet.watch({
+			account: (address) => {
+				if (address !== wallet.address)
+					void this.client.signOut().catch(() => {}).then(() => this.leave('account-changed'));
+			},
+			chain: (id) => this.checkChain(id),
+		});
+		void wallet.chainId().then((id) => this.checkChain(id), () => {});
+	}
+
+	/** What is signed names the chain itself; a wallet that stands on another may refuse to sign, so it is told early. */
+	private checkChain(id: number | undefined): void {
+		const wanted = this.view.get().constants?.chain_id;
+		if (id !== undefined && wanted !== undefined && id !== wanted)
+			this.say({ kind: 'chain', wanted });
+	}
+
+	switchChain(): void {
+		const wanted = this.view.get().constants?.chain_id;
+		if (wanted !== undefined)
+			void this.wallet?.switchChain(wanted).catch(() => {});
+	}
+
+	private leave(why: 'session-ended' | 'account-changed' | 'signed-out'): void {
+		this.unwatch();
+		this.unwatch = () => {};
+		this.kept = null;
+		this.wallet = undefined;
+		writeSession(null);
+		this.client.session = undefined;
+		this.client.feed.use(undefined);
+		this.view.set({ session: { state: 'guest' }, walletOpen: false, balance: undefined, me: undefined, taps: new Map() });
+		this.say({ kind: why });
+	}
+
+	/** The session of before the reload. Tried again when the server was away. */
+	private async resume(): Promise<void> {
+		const { kept } = this;
+		if (!kept || this.client.session || this.view.get().session.state !== 'guest')
+			return;
+		const wallet = this.wallets.again(kept.wallet, kept.session.wallet);
+		try {
+			await this.client.resume(kept.session, { signer: wallet, sessionKey: new Key(kept.secret) });
+			this.enter(wallet, kept.session.expires_at);
+			await this.look();
+		} catch (error) {
+			if (error instanceof Unauthorized)
+				this.leave('session-ended');
+		}
+	}
+
+	// ---- play ----
+
+	/** One tap, one bet. Refusals that need no server are told at once. */
+	tap(t0: number, low: number): void {
+		const { market, client } = this, { session, link, betting, feed, stake, taps, balance, constants } = this.view.get();
+		if (session.state !== 'in') {
+			if (session.state === 'guest')
+				this.openWallet();
+			return;
+		}
+		if (!market.grid || !constants)
+			return;
+		const cell = `${t0}_${low}_${low + market.grid.rows.height}`;
+		const before = taps.get(cell);
+		if (before && before.state !== 'refused')
+			return;
+		const seen = market.rateOf(t0, low);
+		const refusal = link !== 'open' ? 'offline' : !betting ? (feed === 'critical' ? 'price_feed_stale' : 'betting_closed')
+			: seen === 0 ? (t0 * 1000 < client.now() + 2 * constants.column_seconds * 1000 ? 'column_closed' : 'cell_closed')
+				: balance !== undefined && balance < stake ? 'insufficient_funds' : undefined;
+		if (refusal) {
+			this.say({ kind: 'refused', code: refusal, cell });
+			return;
+		}
+		const at = client.now();
+		this.move({ type: 'tapped', cell, stake, rate: seen, at });
+		this.sayTap('pending', cell);
+		this.flying.add(cell);
+		client.bet({ cell, stake, rate: Math.max(RATE_MIN, Math.floor(seen * TOLERANCE)) }).then(({ bet_id }) => {
+			this.flying.delete(cell);
+			this.move({ type: 'answered', cell, betId: bet_id });
+			if (this.view.get().taps.get(cell)?.state === 'unknown')
+				void this.repair();
+		}, (error: unknown) => {
+			this.flying.delete(cell);
+			this.betFailed(cell, error);
+		});
+	}
+
+	private betFailed(cell: string, error: unknown): void {
+		if (!(error instanceof TapError) || error instanceof OutcomeUnknown || error instanceof BetExists || error.status === 502) {
+			this.move({ type: 'doubted', cell });
+			this.sayTap('unknown', cell);
+			void this.repair();
+			return;
+		}
+		this.move({ type: 'refused', cell, code: error.code });
+		const { until, detail } = error.problem;
+		this.say({ kind: 'refused', code: error.code, cell, retryAfterS: error.retryAfterS, until: typeof until === 'number' ? until : null,
+			...(typeof detail === 'string' ? { detail } : {}) });
+		if (error instanceof Unauthorized && error.code === 'unauthorized')
+			this.leave('session-ended');
+	}
+
+	private sayTap(kind: 'pending' | 'confirmed' | 'unknown' | 'won' | 'lost' | 'void', cell: string): void {
+		const tap = this.view.get().taps.get(cell);
+		if (tap)
+			this.say({ kind, tap });
+	}
+
+	move(m: Move): void {
+		const { taps } = this.view.get(), next = move(taps, m);
+		if (next !== taps)
+			this.view.set({ taps: next });
+	}
+
+	/** Balance, open bets and those that were decided a moment ago, as the book has them. */
+	private async look(): Promise<void> {
+		const me = await this.call<Me>('GET', '/me');
+		this.view.set({ me, balance: me.balance });
+		const recent = await this.list({ from: Math.floor(this.client.now()) - FORGET_MS });
+		const open = me.open_bets > 0 ? await this.list({ status: 'confirmed' }) : [];
+		this.move({ type: 'listed', bets: [...open, ...recent] });
+	}
+
+	private async list(query: Record<string, string | number>): Promise<Bet[]> {
+		return (await this.call<{ bets: Bet[] }>('GET', '/bets', { query: { limit: 500, ...query } })).bets;
+	}
+
+	/** Asks GET /bets for each tap of which it is not known what became. One that is not there when no message of it can be under
+	 *  way any more was not taken. */
+	private async repair(): Promise<void> {
+		const now = this.client.now();
+		this.move({ type: 'forget', before: now - FORGET_MS });
+		const doubtful = [...this.view.get().taps.values()].filter((tap) =>
+			tap.state === 'unknown' || (tap.state === 'pending' && tap.at < now - PENDING_DOUBT_MS));
+		if (this.repairing || doubtful.length === 0 || this.view.get().session.state !== 'in')
+			return;
+		this.repairing = true;
+		try {
+			const bets = await this.list({ from: Math.floor(Math.min(...doubtful.map((tap) => tap.at)) - REPAIR_MS) });
+			this.move({ type: 'listed', bets });
+			for (const tap of doubtful) {
+				const after = this.view.get().taps.get(tap.cell);
+				if (after && after.at !== tap.at)
+					this.sayTap(decided(after) ? after.state as 'won' : 'confirmed', tap.cell);
+				else if (!this.flying.has(tap.cell) && now > tap.at + SIGNATURE_LIFE_MS) {
+					this.move({ type: 'absent', cell: tap.cell });
+					this.say({ kind: 'absent', cell: tap.cell });
+				} else if (after?.state === 'pending')
+					this.move({ type: 'doubted', cell: tap.cell });
+			}
+			const me = await this.call<Me>('GET', '/me');
+			this.view.set({ me, balance: me.balance });
+		} catch {
+			// not now: the next turn asks again
+		} finally {
+			this.repairing = false;
+		}
+	}
+
+	// ---- what the server tells ----
+
+	private listen(): void {
+		const { client, market, view } = this;
+		client.on('hello', ({ constants }) => this.rules(constants));
+		client.on('price', ({ t, p }) => {
+			market.tick(t, p);
+			view.set({ price: p });
+		});
+		client.on('grid', (grid) => market.setGrid(grid));
+		client.on('system:status', ({ price_feed, betting }) => view.set({ feed: price_feed, betting }));
+		client.on('client:open', () => {
+			view.set({ link: 'open' });
+			void this.catchUp();
+		});
+		client.on('client:closed', () => {
+			view.set({ link: 'lost', feed: 'unknown', betting: false });
+			this.move({ type: 'lost-sight' });
+		});
+		client.on('auth:ok', ({ balance }) => {
+			view.set({ balance });
+			void this.repair();
+		});
+		client.on('auth:failed', () => {
+			if (view.get().session.state === 'in')
+				this.leave('session-ended');
+		});
+		client.on('client:closed', ({ code }) => {
+			if (code === 4401 && view.get().session.state === 'in')
+				this.leave('session-ended');
+		});
+		client.on('bet:confirmed', (bet) => {
+			this.move({ type: 'confirmed', bet });
+			this.own(bet.balance);
+			this.sayTap('confirmed', bet.cell);
+		});
+		client.on('bet:failed', ({ cell, code }) => {
+			this.move({ type: 'refused', cell, code });
+			this.say({ kind: 'refused', code, cell });
+		});
+		client.on('bet:resolved', (bet) => {
+			this.move({ type: 'resolved', bet });
+			this.own(bet.balance);
+			const tap = [...view.get().taps.values()].find((t) => t.betId === bet.bet_id);
+			if (tap)
+				this.say({ kind: bet.outcome, tap });
+		});
+		client.on('balance', ({ balance }) => this.own(balance));
+		client.on('client:repaired', () => void this.look().catch(() => {}));
+	}
+
+	private own(balance: number | undefined): void {
+		const { revision } = this.view.get();
+		this.view.set(balance === undefined ? { revision: revision + 1 } : { balance, revision: revision + 1 });
+	}
+
+	private rules(constants: Constants): void {
+		const { stake } = this.view.get(), presets = constants.stake_presets;
+		this.market.constants = constants;
+		this.view.set({ constants, stake: presets.includes(stake) ? stake : presets[0] ?? stake });
+	}
+
+	/** The path of the last minutes, also that of the time in which the socket was away. */
+	private async catchUp(): Promise<void> {
+		void this.resume();
+		const to = Math.floor(this.client.now());
+		try {
+			const { ticks } = await this.call<{ ticks: [number, number][] }>('GET', '/prices', { query: { from: to - HISTORY_MS, to } });
+			this.market.history(ticks);
+		} catch {
+			// the line begins with the ticks that are heard
+		}
+	}
+}

@@ -1,0 +1,143 @@
+// Wallets of the browser: found by EIP-6963, asked by EIP-1193, and one that the page makes itself for trying the product out.
+import { Key, checksummed, type Signer } from '@tap-trading/client';
+
+/** EIP-1193. */
+export interface Provider {
+	request(call: { method: string; params?: unknown[] }): Promise<unknown>;
+	on?(event: string, handler: (value: unknown) => void): void;
+	removeListener?(event: string, handler: (value: unknown) => void): void;
+}
+interface Announced { info: { uuid: string; name: string; rdns: string }; provider: Provider }
+
+/** A wallet that can be chosen. `id` is the same after a reload. */
+export interface WalletChoice { id: string; name: string; demo: boolean }
+/** One that was chosen: signs, and tells when its owner turns to another account or chain, or away from the page. */
+export interface Wallet extends Signer {
+	readonly choice: WalletChoice;
+	chainId(): Promise<number | undefined>;
+	switchChain(id: number): Promise<void>;
+	watch(handlers: { account(address: string | undefined): void; chain(id: number): void }): () => void;
+}
+
+export const DEMO: WalletChoice = { id: 'demo', name: 'demo', demo: true };
+const DEMO_KEY = 'tap.demo-wallet', LOOPBACK = ['127.0.0.1', 'localhost', '[::1]'];
+
+/** A key that lies in the browser is for play money on one's own machine. */
+export const demoAllowed = (hostname: string): boolean => LOOPBACK.includes(hostname);
+
+const hexOf = (bytes: Uint8Array): `0x${string}` => `0x${[...bytes].map((b) => b.toString(16).padStart(2, '0')).join('')}`;
+export const randomSecret = (): `0x${string}` => hexOf(crypto.getRandomValues(new Uint8Array(32)));
+
+/** EIP-55, whatever case it came in. */
+export function properAddress(text: unknown): string | undefined {
+	if (typeof text !== 'string' || !/^0x[0-9a-f]{40}$/i.test(text))
+		return undefined;
+	return checksummed(Uint8Array.from(text.slice(2).match(/../g) ?? [], (byte) => parseInt(byte, 16)));
+}
+
+/** The wallets that announced themselves; a wallet may come late. */
+export class Wallets {
+	private readonly found = new Map<string, Announced>();
+	private readonly watchers = new Set<() => void>();
+	private list: WalletChoice[] = [];
+
+	constructor(private readonly page: Window) {
+		page.addEventListener('eip6963:announceProvider', (event) => this.add((event as CustomEvent<unknown>).detail));
+		page.dispatchEvent(new Event('eip6963:requestProvider'));
+		this.renew();
+	}
+
+	choices = (): WalletChoice[] => this.list;
+
+	watch = (watcher: () => void): (() => void) => {
+		this.watchers.add(watcher);
+		return () => { this.watchers.delete(watcher); };
+	};
+
+	async connect(choice: WalletChoice): Promise<Wallet> {
+		if (choice.demo)
+			return demoWallet(this.page.localStorage);
+		const provider = this.providerOf(choice);
+		const accounts = await provider.request({ method: 'eth_requestAccounts' });
+		const address = properAddress(Array.isArray(accounts) ? accounts[0] : undefined);
+		if (!address)
+			throw new Error('the wallet named no account');
+		return injected(choice, () => this.providerOf(choice), address);
+	}
+
+	/** The wallet of a session from before a reload, without asking its owner anything. It may still be on its way here. */
+	again(choice: WalletChoice, address: string): Wallet {
+		return choice.demo ? demoWallet(this.page.localStorage) : injected(choice, () => this.providerOf(choice), address);
+	}
+
+	private providerOf(choice: WalletChoice): Provider {
+		const announced = this.found.get(choice.id);
+		if (!announced)
+			throw new Error(`${choice.name} is not there`);
+		return announced.provider;
+	}
+
+	private add(detail: unknown): void {
+		const { info, provider } = (detail ?? {}) as Partial<Announced>;
+		if (typeof info?.rdns !== 'string' || typeof info.name !== 'string' || typeof provider?.request !== 'function')
+			return;
+		this.found.set(info.rdns, { info, provider });
+		this.renew();
+	}
+
+	private renew(): void {
+		this.list = [...this.found.values()].map(({ info }) => ({ id: info.rdns, name: info.name.slice(0, 40), demo: false }));
+		if (demoAllowed(this.page.location.hostname))
+			this.list.push(DEMO);
+		for (const watcher of this.watchers)
+			watcher();
+	}
+}
+
+function demoWallet(storage: Storage): Wallet {
+	const kept = storage.getItem(DEMO_KEY);
+	const secret = kept !== null && /^0x[0-9a-f]{64}$/.test(kept) ? kept as `0x${string}` : randomSecret();
+	storage.setItem(DEMO_KEY, secret);
+	const key = new Key(secret);
+	return { choice: DEMO, address: key.address, signMessage: (args) => key.signMessage(args), chainId: async () => undefined,
+		switchChain: async () => {}, watch: () => () => {} };
+}
+
+function injected(choice: WalletChoice, provider: () => Provider, address: string): Wallet {
+	return {
+		choice, address,
+		signMessage: async ({ message }) => {
+			const text = hexOf(new TextEncoder().encode(message));
+			const signature = await provider().request({ method: 'personal_sign', params: [text, address] });
+			if (typeof signature !== 'string')
+				throw new Error('the wallet gave no signature');
+			return signature;
+		},
+		chainId: async () => {
+			const id = await provider().request({ method: 'eth_chainId' });
+			return typeof id === 'string' ? Number(id) : undefined;
+		},
+		switchChain: async (id) => {
+			await provider().request({ method: 'wallet_switchEthereumChain', params: [{ chainId: `0x${id.toString(16)}` }] });
+		},
+		watch: ({ account, chain }) => {
+			const onAccounts = (accounts: unknown) => account(properAddress(Array.isArray(accounts) ? accounts[0] : undefined));
+			const onChain = (id: unknown) => chain(Number(id));
+			let to: Provider;
+			try {
+				to = provider();
+			} catch {
+				return () => {};
+			}
+			to.on?.('accountsChanged', onAccounts);
+			to.on?.('chainChanged', onChain);
+			return () => {
+				to.removeListener?.('accountsChanged', onAccounts);
+				to.removeListener?.('chainChanged', onChain);
+			};
+		},
+	};
+}
+
+/** EIP-1193's 4001: the owner said no. */
+export const declined = (error: unknown): boolean => (error as { code?: unknown } | null)?.code === 4001;
