@@ -127,9 +127,9 @@ static int add(struct msg_group *g, const struct speech *s, struct buf *text)
 	case SPEECH_EVENT:
 		return msg_group_add(g, &s->account, s->event.n > 0 ? &s->event : NULL);
 	case SPEECH_ROOM:
-		return bus_addf(g->bus, "SET %s %b EX %d", KEY_ROOM, s->event.p, s->event.n, (int) ROOM_LIFE_S);
+		break;
 	}
-	return 0;
+	return bus_addf(g->bus, "SET %s %b EX %d", KEY_ROOM, s->event.p, s->event.n, (int) ROOM_LIFE_S);
 }
 
 /* 0: all of them were said. */

@@ -8,11 +8,10 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-#include "../support/intake_world.h"
+#include "../support/intake_still.h"
 #include "../support/thin_libc.h"
 #include "auth.h"
 #include "err.h"
-#include "intake_impl.h"
 #include "limits_book.h"
 #include "session_keys.h"
 
@@ -27,47 +26,7 @@ static struct wallet fresh_wallet(uint8_t kind)
 	return (struct wallet){ { kind, (uint8_t) (serial >> 8), (uint8_t) serial, 3 } };
 }
 
-/* The threads of intake are gone; what is submitted waits for a turn. */
-static void still(void)
-{
-	intake_drain(intake);
-}
-
-static void go_still(void)
-{
-	go();
-	still();
-}
-
-static void turn(void)
-{
-	intake->stopping = intake->announcer.stopping = true;
-	(void) intake_writer_run(intake);
-	(void) intake_announcer_run(intake);
-}
-
-static bool submit(struct intake_tap *t)
-{
-	intake->stopping = false;
-	bool taken = intake_submit(intake, t) == 0;
-	intake->stopping = true;
-	return taken;
-}
-
-static bool submit_job(struct intake_job *j)
-{
-	intake->stopping = false;
-	bool taken = intake_submit_job(intake, j) == 0;
-	intake->stopping = true;
-	return taken;
-}
-
 /* The account of the try, with limits of his own and two keys. */
-struct settling_in {
-	struct intake_job job;
-	int result;
-};
-
 static int settle_in(struct intake_job *j, struct store *db, int64_t now_ms)
 {
 	(void) j;
@@ -96,11 +55,6 @@ static int answer_no(struct intake_job *j, struct store *db, int64_t now_ms)
 	return LEDGER_E_ABSENT;
 }
 
-static void job_done(struct intake_job *j, int result)
-{
-	((struct settling_in *) j)->result = result;
-}
-
 static void tap_answered(struct intake_tap *t)
 {
 	t->u = t;
@@ -114,34 +68,11 @@ static struct intake_tap tap_by(struct wallet w, struct wallet signer, int colum
 	return t;
 }
 
-static void redis_knows(const struct wallet *key, bool knows)
-{
-	struct bus *b;
-	const struct bus_reply *r;
-	char at[KEY_MAX], who[WALLET_TEXT_SIZE];
-	assert_int_equal(bus_open(&b, &bus_conf), 0);
-	wallet_format(who, &player);
-	if (knows)
-		assert_int_equal(bus_command(b, &r, "SET %s %s", key_session_key(at, key), who), 0);
-	else
-		assert_int_equal(bus_command(b, &r, "DEL %s", key_session_key(at, key)), 0);
-	(void) bus_close(b);
-}
-
-static void one_job(struct settling_in *s)
-{
-	s->job.done = job_done;
-	s->result = -1;
-	assert_true(submit_job(&s->job));
-	turn();
-}
-
 enum { FIRST_KNOWN, FIRST_FORGOTTEN, FIRSTS };
 static struct intake_tap firsts[FIRSTS];
 
 static void prepare(void)
 {
-	struct settling_in in = { .job.fn = settle_in };
 	serial++;
 	intake = intake_stop(intake);
 	remove_books(); /* or each try would meet more accounts than the one before */
@@ -153,11 +84,10 @@ static void prepare(void)
 	key_older = fresh_wallet(0x44);
 	stranger = fresh_wallet(0x55);
 	publish(RATE);
-	one_job(&in);
-	assert_int_equal(in.result, 0);
-	redis_knows(&key_known, true);
-	redis_knows(&key_forgotten, true);
-	redis_knows(&key_older, true);
+	assert_int_equal(run_still(settle_in), 0);
+	redis_key(&player, &key_known, true);
+	redis_key(&player, &key_forgotten, true);
+	redis_key(&player, &key_older, true);
 	firsts[FIRST_KNOWN] = tap_by(player, key_known, 3, 1, 5);
 	firsts[FIRST_FORGOTTEN] = tap_by(player, key_forgotten, 3, 2, 5);
 	for (int i = 0; i < FIRSTS; i++)
@@ -165,7 +95,7 @@ static void prepare(void)
 	turn();
 	for (int i = 0; i < FIRSTS; i++)
 		assert_int_equal(firsts[i].result, INTAKE_CONFIRMED);
-	redis_knows(&key_forgotten, false);
+	redis_key(&player, &key_forgotten, false);
 	intake = intake_stop(intake); /* nothing of it is in memory */
 	go_still();
 	publish(RATE);
@@ -233,7 +163,7 @@ static const enum intake_result without_fault[TAPS] = { INTAKE_CONFIRMED, INTAKE
 static void try_bets(int kind, int nth, bool sticky, bool *ret_fired)
 {
 	static struct intake_tap t[TAPS];
-	struct settling_in no = { .job = { .fn = answer_no, .done = job_done } };
+	struct still_job no = { .job = { .fn = answer_no, .done = still_job_done } };
 	prepare();
 	const int64_t before = balance_now();
 	t[BY_KEY] = tap_by(player, key_known, 4, 1, 10);
@@ -288,9 +218,7 @@ static void try_bets(int kind, int nth, bool sticky, bool *ret_fired)
 		if (!new_bet(i))
 			continue;
 		enum intake_result was = t[i].result;
-		assert_true(submit(&t[i]));
-		turn();
-		enum intake_result is = t[i].result;
+		enum intake_result is = place_still(&t[i]);
 		if (was == INTAKE_CONFIRMED ? is != INTAKE_REPLAYED :
 				is != INTAKE_CONFIRMED && is != INTAKE_REPLAYED && is != INTAKE_REPLAY_DETECTED)
 			fail_msg("tap %d: %d, again %d, kind %d fault %d", i, (int) was, (int) is, kind, nth);
@@ -300,16 +228,128 @@ static void try_bets(int kind, int nth, bool sticky, bool *ret_fired)
 	assert_int_equal(balance_now(), before - placed);
 }
 
+/* Starting: whole, or not at all. There are open bets and accounts to be read. */
+static void try_start(int kind, int nth, bool sticky, bool *ret_fired)
+{
+	intake = intake_stop(intake);
+	struct intake_market market = { .grid = give_grid, .betting = give_betting, .made = give_made };
+	arm(kind, nth, sticky);
+	int r = intake_start(&intake, &settings, &bus_conf, &market);
+	*ret_fired = disarm(kind);
+	err_clear();
+	if (r < 0) {
+		assert_true(*ret_fired);
+		intake = NULL;
+		go();
+	}
+	intake_drain(intake);
+}
+
+static void a_start(void **state)
+{
+	(void) state;
+	prepare();
+	each_fault_of(try_start);
+	for (bool fired = true; fired;) { /* before there is a book */
+		static int nth;
+		remove_books();
+		try_start(FAULT_STORE_FULL, ++nth, true, &fired);
+	}
+}
+
+/* Redis was emptied: all accounts go there again, more than fit into one trip. */
+static int open_many(struct intake_job *j, struct store *db, int64_t now_ms)
+{
+	struct account a;
+	int r = 0;
+	(void) j;
+	for (int i = 0; i < ANNOUNCE_BATCH + 100 && r >= 0; i++)
+		r = ledger_account_open(db, &(struct wallet){ { 0x77, (uint8_t) (i >> 8), (uint8_t) i } }, now_ms, &a);
+	return r;
+}
+
+static void try_rebuild(int kind, int nth, bool sticky, bool *ret_fired)
+{
+	flush_redis();
+	intake->announcer.stopping = true;
+	(void) clk_sleep_until_ms(clk_mono_ms() + (nth > 1 ? BUS_RETRY_MS : 0));
+	arm(kind, nth, sticky);
+	(void) intake_announcer_run(intake);
+	*ret_fired = disarm(kind);
+	if (*ret_fired)
+		assert_false(atomic_load(&intake->redis_up));
+	else
+		assert_true(atomic_load(&intake->redis_up));
+}
+
+static void a_cache_made_again(void **state)
+{
+	static const int some[] = { FAULT_BUS_SEND, FAULT_BUS_REPLY, FAULT_STORE_STEP, FAULT_MEMORY };
+	(void) state;
+	intake_drain(intake);
+	assert_int_equal(run_still(open_many), 0);
+	for (size_t k = 0; k < ARRAY_LEN(some); k++) {
+		bool fired = true;
+		for (int nth = 1; fired; nth += some[k] == FAULT_STORE_STEP && nth > 10 ? 50 : 1)
+			try_rebuild(some[k], nth, nth & 1, &fired);
+	}
+}
+
+/* The sets of nonces grow in the middle of a batch: what finds no memory is refused, and may come again. */
+static void fill_to_growth(struct nonces *n)
+{
+	for (uint32_t i = 0; i < 511; i++) {
+		uint8_t v[NONCE_SIZE] = { [6] = 0x40 };
+		memcpy(v + 8, &i, sizeof i);
+		assert_int_equal(nonces_add(n, v), 0);
+	}
+}
+
+static void try_growth(int kind, int nth, bool sticky, bool *ret_fired)
+{
+	prepare();
+	fill_to_growth(nth & 1 ? intake->decided : intake->recalled);
+	struct intake_tap t = tap_by(player, player, 4, 1, 10), again_by_key = firsts[FIRST_KNOWN];
+	const int64_t before = balance_now();
+	intake->housekeeping_ms = 0;
+	assert_true(submit(&t) && submit(&again_by_key));
+	arm(kind, (nth + 1) / 2, sticky);
+	turn();
+	*ret_fired = disarm(kind);
+	bool placed = t.result == INTAKE_CONFIRMED;
+	if (!placed && t.result != INTAKE_OVERLOADED && t.result != INTAKE_UNAVAILABLE)
+		fail_msg("%d, fault %d", (int) t.result, nth);
+	assert_true(placed || *ret_fired);
+	assert_int_equal(balance_now(), before - (placed ? 10 * USD : 0));
+	recover(t.result == INTAKE_UNAVAILABLE);
+	enum intake_result is = place_still(&t);
+	assert_true(placed ? is == INTAKE_REPLAYED : is == INTAKE_CONFIRMED || is == INTAKE_REPLAY_DETECTED);
+}
+
+static void a_growing_memory(void **state)
+{
+	(void) state;
+	bool fired = true, other = true;
+	intake_drain(intake);
+	for (int nth = 1; fired || other; nth += 2) {
+		try_growth(NO_MEMORY, nth, false, &fired);
+		try_growth(NO_MEMORY, nth + 1, false, &other);
+	}
+}
+
 static void a_turn_of_bets(void **state)
 {
 	(void) state;
-	still();
+	intake_drain(intake);
 	each_fault_of(try_bets);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		CASE(a_start),
+		CASE(a_cache_made_again),
+		CASE(a_growing_memory),
 		CASE(a_turn_of_bets),
 	};
 	return cmocka_run_group_tests_name("every fault of intake", tests, start, stop);
