@@ -177,6 +177,9 @@ static void try_bets(int kind, int nth, bool sticky, bool *ret_fired)
 	t[BY_STRANGER] = tap_by(player, stranger, 4, 4, 10);
 	intake->housekeeping_ms = intake->room_ms = 0;
 	intake->meta_ms = INT64_MIN / 2;
+	struct bet long_ago = firsts[FIRST_KNOWN].bet; /* of a column that should be decided by now */
+	long_ago.cell.t0_s -= 600;
+	assert_int_equal(exposure_add(intake->exposure, &long_ago), 0);
 	for (int i = 0; i < TAPS; i++)
 		assert_true(submit(&t[i]));
 	assert_true(submit_job(&no.job));
@@ -257,6 +260,79 @@ static void a_start(void **state)
 	}
 }
 
+/* More open bets than the set of their nonces holds at first. */
+static int stake_many(struct intake_job *j, struct store *db, int64_t now_ms)
+{
+	(void) j;
+	int r = 0;
+	for (int i = 0; i < 600 && r == 0; i++) {
+		struct account a;
+		int64_t row;
+		struct cell c = cell_at(i / 20 % 10, i % 20);
+		struct bet b = { .user = 1 + i / 200, .cell = c, .stake = money_of(USD), .rate = { RATE }, .rate_min = { RATE_LEAST },
+			.placed_ms = now_ms, .signed_s = now_ms / 1000, .state = BET_CONFIRMED,
+			.nonce = { (uint8_t) i, (uint8_t) (i >> 8), [6] = 0x40 } };
+		if (i % 200 == 0) {
+			struct wallet w = { { 0x66, (uint8_t) i } };
+			char ref[32];
+			(void) snprintf(ref, sizeof ref, "many-%d", i);
+			r = ledger_account_open(db, &w, now_ms, &a);
+			if (r == 0)
+				r = ledger_post(db, &(struct posting){ .user = a.user, .amount = { FUNDS * USD },
+						.ref_type = LEDGER_DEPOSIT, .ref_id = ref, .at_ms = now_ms }, &a);
+		}
+		if (r == 0)
+			r = ledger_stake(db, &b, &a, &row);
+		if (r == 0)
+			r = book_put_bet(db, &b, row);
+	}
+	return r;
+}
+
+static void a_start_with_many_open_bets(void **state)
+{
+	(void) state;
+	bool fired = true;
+	intake_drain(intake);
+	assert_int_equal(run_still(stake_many), 0);
+	for (int nth = 1; fired; nth++)
+		try_start(NO_MEMORY, nth, false, &fired);
+}
+
+/* What cannot be moved out of the WAL ends the process, which then reads it. */
+static void a_checkpoint(void **state)
+{
+	(void) state;
+	struct week *w;
+	struct store *db;
+	bool fired = true;
+	intake_drain(intake);
+	assert_int_equal(run_still(settle_in), 0);
+	assert_int_equal(week_open(&w, dir, STORE_WRITE, clk_now_ms()), 0);
+	for (int i = 0; store_wal_bytes(week_store(w)) < CHECKPOINT_BYTES + CHECKPOINT_BYTES / 10; i++) {
+		struct account a;
+		char ref[32];
+		(void) snprintf(ref, sizeof ref, "cent-%d", i);
+		assert_int_equal(week_begin(w, &db), 0);
+		assert_int_equal(ledger_post(db, &(struct posting){ .user = 1, .amount = { 1 }, .ref_type = LEDGER_DEPOSIT, .ref_id = ref,
+				.at_ms = clk_now_ms() }, &a), 0);
+		assert_int_equal(week_commit(w), 0);
+	}
+	(void) week_close(w);
+	for (int nth = 1; fired; nth++) {
+		struct still_job no = { .job = { .fn = answer_no, .done = still_job_done } };
+		intake = intake_stop(intake);
+		go_still();
+		intake->meta_ms = INT64_MIN / 2;
+		intake->housekeeping_ms = clk_mono_ms();
+		assert_true(submit_job(&no.job));
+		arm(FAULT_GATE, nth, false);
+		turn();
+		fired = disarm(FAULT_GATE);
+		assert_int_equal(intake_failed(intake), fired);
+	}
+}
+
 /* Redis was emptied: all accounts go there again, more than fit into one trip. */
 static int open_many(struct intake_job *j, struct store *db, int64_t now_ms)
 {
@@ -270,6 +346,10 @@ static int open_many(struct intake_job *j, struct store *db, int64_t now_ms)
 
 static void try_rebuild(int kind, int nth, bool sticky, bool *ret_fired)
 {
+	if (kind == FAULT_MEMORY) { /* buffers that have grown grow no more */
+		intake = intake_stop(intake);
+		go_still();
+	}
 	flush_redis();
 	intake->announcer.stopping = true;
 	(void) clk_sleep_until_ms(clk_mono_ms() + (nth > 1 ? BUS_RETRY_MS : 0));
@@ -296,9 +376,9 @@ static void a_cache_made_again(void **state)
 }
 
 /* The sets of nonces grow in the middle of a batch: what finds no memory is refused, and may come again. */
-static void fill_to_growth(struct nonces *n)
+static void fill_to_growth(struct nonces *n, uint32_t left)
 {
-	for (uint32_t i = 0; i < 511; i++) {
+	for (uint32_t i = left; i < 511; i++) {
 		uint8_t v[NONCE_SIZE] = { [6] = 0x40 };
 		memcpy(v + 8, &i, sizeof i);
 		assert_int_equal(nonces_add(n, v), 0);
@@ -308,12 +388,13 @@ static void fill_to_growth(struct nonces *n)
 static void try_growth(int kind, int nth, bool sticky, bool *ret_fired)
 {
 	prepare();
-	fill_to_growth(nth & 1 ? intake->decided : intake->recalled);
+	/* when his last bets are remembered, or this one; or that they were remembered */
+	fill_to_growth(nth % 3 == 0 ? intake->recalled : intake->decided, nth % 3 == 1 ? FIRSTS : 0);
 	struct intake_tap t = tap_by(player, player, 4, 1, 10), again_by_key = firsts[FIRST_KNOWN];
 	const int64_t before = balance_now();
 	intake->housekeeping_ms = 0;
 	assert_true(submit(&t) && submit(&again_by_key));
-	arm(kind, (nth + 1) / 2, sticky);
+	arm(kind, (nth + 2) / 3, sticky);
 	turn();
 	*ret_fired = disarm(kind);
 	bool placed = t.result == INTAKE_CONFIRMED;
@@ -329,12 +410,45 @@ static void try_growth(int kind, int nth, bool sticky, bool *ret_fired)
 static void a_growing_memory(void **state)
 {
 	(void) state;
-	bool fired = true, other = true;
+	bool fired[3] = { true };
 	intake_drain(intake);
-	for (int nth = 1; fired || other; nth += 2) {
-		try_growth(NO_MEMORY, nth, false, &fired);
-		try_growth(NO_MEMORY, nth + 1, false, &other);
-	}
+	for (int nth = 1; fired[0] || fired[1] || fired[2]; nth += 3)
+		for (int i = 0; i < 3; i++)
+			try_growth(NO_MEMORY, nth + i, false, &fired[i]);
+}
+
+static void a_set_that_turns_without_memory(void **state)
+{
+	(void) state;
+	struct nonces *n;
+	const uint8_t one[NONCE_SIZE] = { 1, [6] = 0x40 }, two[NONCE_SIZE] = { 2, [6] = 0x40 };
+	intake_drain(intake);
+	assert_int_equal(nonces_new(&n, 1000, 0), 0);
+	assert_int_equal(nonces_add(n, one), 0);
+	arm(NO_MEMORY, 1, true);
+	nonces_turn(n, 1000);
+	assert_true(nonces_has(n, one));
+	assert_int_equal(nonces_add(n, two), 0);
+	nonces_turn(n, 2000);
+	assert_true(disarm(NO_MEMORY));
+	assert_false(nonces_has(n, one));
+	assert_true(nonces_has(n, two));
+	(void) nonces_free(n);
+}
+
+static void an_event_without_memory_is_counted(void **state)
+{
+	(void) state;
+	struct intake_stats before, after;
+	struct buf event = BUF_INIT(64);
+	intake_drain(intake);
+	intake_stats(intake, &before);
+	buf_puts(&event, "{}");
+	arm(NO_MEMORY, 1, false);
+	intake_announce(intake, &(struct account){ .wallet = player }, &event);
+	assert_true(disarm(NO_MEMORY));
+	intake_stats(intake, &after);
+	assert_int_equal(after.announce_dropped, before.announce_dropped + 1);
 }
 
 static void a_turn_of_bets(void **state)
@@ -348,6 +462,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(a_start),
+		CASE(a_start_with_many_open_bets),
+		CASE(a_checkpoint),
+		CASE(a_set_that_turns_without_memory),
+		CASE(an_event_without_memory_is_counted),
 		CASE(a_cache_made_again),
 		CASE(a_growing_memory),
 		CASE(a_turn_of_bets),

@@ -161,6 +161,9 @@ static void a_nearly_full_disk_takes_no_job(void **state)
 	intake->housekeeping_ms = clk_mono_ms();
 	atomic_store(&intake->disk_tight, true);
 	assert_int_equal(run_still(do_nothing), -ENOSPC);
+	struct intake_stats st;
+	intake_stats(intake, &st);
+	assert_true(st.disk_full);
 	assert_false(intake_failed(intake));
 	atomic_store(&intake->disk_tight, false);
 	assert_int_equal(run_still(do_nothing), 0);
@@ -240,6 +243,18 @@ static void a_decided_column_opens_for_nobody(void **state)
 	struct cell c = cell_at(5, 3);
 	settled_outside(&c);
 	struct intake_tap t = tap_still(c, 1);
+	assert_int_equal(place_still(&t), INTAKE_COLUMN_CLOSED);
+	/* nor when the week is older than any tap that may come again, and its book alone is looked at */
+	struct week *w;
+	intake = intake_stop(intake);
+	remove_books();
+	assert_int_equal(week_open(&w, dir, STORE_WRITE, clk_now_ms() - 200000), 0);
+	(void) week_close(w);
+	go_still();
+	assert_int_equal(run_still(open_account), 0);
+	settled_outside(&c);
+	publish(RATE);
+	t = tap_still(c, 1);
 	assert_int_equal(place_still(&t), INTAKE_COLUMN_CLOSED);
 }
 
@@ -369,6 +384,15 @@ static int at_the_end_of_numbers(struct intake_job *j, struct store *db, int64_t
 	return stmt_step(st) == STMT_DONE ? 0 : -EIO;
 }
 
+static int limit_open(struct intake_job *j, struct store *db, int64_t now_ms)
+{
+	struct account a;
+	struct limits l;
+	(void) j;
+	int r = ledger_account(db, &player, &a);
+	return r == 0 ? limits_change(db, &a, &(struct limit_wish){ LIMIT_OPEN, 30 * USD }, 1, "player", now_ms, &l) : r;
+}
+
 static void a_sum_beyond_the_numbers_is_refused(void **state)
 {
 	(void) state;
@@ -376,7 +400,11 @@ static void a_sum_beyond_the_numbers_is_refused(void **state)
 	settings.cap_player_column = INT64_MAX;
 	start_again();
 	assert_int_equal(run_still(at_the_end_of_numbers), 0);
-	assert_int_equal(by(player, 3, 1, 1), INTAKE_LIMIT_REACHED);
+	assert_int_equal(by(player, 3, 1, 1), INTAKE_LIMIT_REACHED); /* by the server's cap */
+	assert_int_equal(run_still(limit_open), 0);
+	struct intake_tap t = tap_still(cell_at(3, 1), 1);
+	assert_int_equal(place_still(&t), INTAKE_LIMIT_REACHED);
+	assert_int_equal(t.reached, LIMIT_OPEN);
 }
 
 static void what_nobody_hears_is_bounded(void **state)
@@ -470,7 +498,7 @@ static void a_long_wal_is_moved_by_whose_turn_it_is(void **state)
 	start_again(); /* it has not looked yet whether it is the checkpointer */
 	assert_int_equal(week_open(&w, dir, STORE_WRITE, clk_now_ms()), 0);
 	assert_true(store_checkpointer(week_store(w)));
-	for (int i = 0; store_wal_bytes(week_store(w)) < CHECKPOINT_BYTES; i++) {
+	for (int i = 0; store_wal_bytes(week_store(w)) < CHECKPOINT_BYTES + CHECKPOINT_BYTES / 10; i++) {
 		char ref[32];
 		struct account a;
 		(void) snprintf(ref, sizeof ref, "cent-%d", i);
@@ -501,6 +529,10 @@ static void who_stands_still_is_seen(void **state)
 	atomic_store(&intake->writer_ms, now + 2 * ALIVE_MS);
 	assert_false(intake_alive(intake, now + 2 * ALIVE_MS));
 	assert_null(intake_stop(NULL));
+	struct intake_tap late = tap_still(cell_at(3, 1), 1);
+	struct still_job job = { .job = { .fn = do_nothing, .done = still_job_done } };
+	assert_int_equal(intake_submit(intake, &late), INTAKE_E_BUSY); /* it stops */
+	assert_int_equal(intake_submit_job(intake, &job.job), INTAKE_E_BUSY);
 }
 
 int main(void)
