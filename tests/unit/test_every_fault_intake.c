@@ -177,9 +177,11 @@ static void try_bets(int kind, int nth, bool sticky, bool *ret_fired)
 	t[BY_STRANGER] = tap_by(player, stranger, 4, 4, 10);
 	intake->housekeeping_ms = intake->room_ms = 0;
 	intake->meta_ms = INT64_MIN / 2;
-	struct bet long_ago = firsts[FIRST_KNOWN].bet; /* of a column that should be decided by now */
-	long_ago.cell.t0_s -= 600;
-	assert_int_equal(exposure_add(intake->exposure, &long_ago), 0);
+	struct bet long_ago = firsts[FIRST_KNOWN].bet; /* of columns that should be decided by now */
+	for (int i = 0; i < 2; i++) {
+		long_ago.cell.t0_s -= 600;
+		assert_int_equal(exposure_add(intake->exposure, &long_ago), 0);
+	}
 	for (int i = 0; i < TAPS; i++)
 		assert_true(submit(&t[i]));
 	assert_true(submit_job(&no.job));
@@ -346,9 +348,9 @@ static int open_many(struct intake_job *j, struct store *db, int64_t now_ms)
 
 static void try_rebuild(int kind, int nth, bool sticky, bool *ret_fired)
 {
-	if (kind == FAULT_MEMORY) { /* buffers that have grown grow no more */
-		intake = intake_stop(intake);
-		go_still();
+	if (kind == FAULT_MEMORY) { /* what has grown grows no more */
+		msg_group_free(&intake->announcer.group);
+		msg_group_begin(&intake->announcer.group, intake->announcer.bus);
 	}
 	flush_redis();
 	intake->announcer.stopping = true;
@@ -376,9 +378,9 @@ static void a_cache_made_again(void **state)
 }
 
 /* The sets of nonces grow in the middle of a batch: what finds no memory is refused, and may come again. */
-static void fill_to_growth(struct nonces *n, uint32_t left)
+static void fill_to_growth(struct nonces *n, uint32_t has)
 {
-	for (uint32_t i = left; i < 511; i++) {
+	for (uint32_t i = has; i < 511; i++) {
 		uint8_t v[NONCE_SIZE] = { [6] = 0x40 };
 		memcpy(v + 8, &i, sizeof i);
 		assert_int_equal(nonces_add(n, v), 0);
@@ -388,9 +390,13 @@ static void fill_to_growth(struct nonces *n, uint32_t left)
 static void try_growth(int kind, int nth, bool sticky, bool *ret_fired)
 {
 	prepare();
-	/* when his last bets are remembered, or this one; or that they were remembered */
-	fill_to_growth(nth % 3 == 0 ? intake->recalled : intake->decided, nth % 3 == 1 ? FIRSTS : 0);
 	struct intake_tap t = tap_by(player, player, 4, 1, 10), again_by_key = firsts[FIRST_KNOWN];
+	/* that his last bets were recalled is remembered; or those bets are; or, when they were recalled before, this one */
+	if (nth % 3 == 1) {
+		struct intake_tap other = tap_by(player, player, 5, 1, 10);
+		assert_int_equal(place_still(&other), INTAKE_CONFIRMED);
+	}
+	fill_to_growth(nth % 3 == 0 ? intake->recalled : intake->decided, nth % 3 == 0 ? 0 : nth % 3 == 1 ? FIRSTS + 1u : FIRSTS);
 	const int64_t before = balance_now();
 	intake->housekeeping_ms = 0;
 	assert_true(submit(&t) && submit(&again_by_key));

@@ -171,6 +171,7 @@ static void a_full_disk_heals(void **state)
 		publish(RATE);
 		t = tap_of(w, cell_at(3, 4 + i), 1);
 		assert_int_equal(place(&t), INTAKE_UNAVAILABLE);
+		wait_for_health(true);
 		assert_false(intake_failed(intake));
 		assert_int_equal(account_of(w).balance.micros, (100 - i) * USD); /* it is read as before */
 		assert_int_equal(unlink(ballast), 0);
