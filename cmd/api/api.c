@@ -8,6 +8,7 @@
 #include "daemon.h"
 #include "err.h"
 #include "log.h"
+#include "ops_store.h"
 #include "roller.h"
 #include "sig.h"
 
@@ -205,18 +206,6 @@ static double seconds(int64_t us)
 	return (double) us / 1e6;
 }
 
-static void store_metrics(struct buf *out, const struct intake_stats *st)
-{
-	ops_counter(out, "tap_store_commits_total", "commits of this process", st->store.commits);
-	ops_gauge(out, "tap_store_commit_max_seconds", "longest commit", seconds(st->store.commit_max_us));
-	ops_gauge(out, "tap_store_gate_wait_max_seconds", "longest wait for the write gate",
-			seconds(st->store.gate_wait_max_us));
-	ops_counter(out, "tap_store_checkpoints_total", "checkpoints of this process", st->store.checkpoints);
-	ops_gauge(out, "tap_store_checkpoint_max_seconds", "longest checkpoint", seconds(st->store.checkpoint_max_us));
-	ops_gauge(out, "tap_store_wal_bytes", "size of the write-ahead log", (double) st->wal_bytes);
-	ops_gauge(out, "tap_store_disk_full", "1 while writes are refused for want of room", st->disk_full);
-}
-
 static void http_metrics(struct buf *out)
 {
 	static const char *const labels[] = { NULL, NULL, "class=\"2xx\"", "class=\"3xx\"", "class=\"4xx\"", "class=\"5xx\"" };
@@ -249,14 +238,14 @@ static void metrics(struct buf *out)
 	ops_histogram(out, "tap_bet_seconds", "from the request to its answer", &api.bet_seconds);
 	ops_counter(out, "tap_events_announced_total", "events given to Redis", st.announced);
 	ops_counter(out, "tap_events_dropped_total", "events that found no way to Redis", st.announce_dropped);
-	ops_gauge(out, "tap_open_exposure_dollars", "the house's worst case over all open bets",
+	ops_gauge(out, "tap_open_exposure_usd", "the house's worst case over all open bets",
 			(double) st.open_exposure.micros / MICROS_PER_USD);
 	ops_gauge(out, "tap_redis_up", "1 while Redis answers", st.redis_up);
 	ops_gauge(out, "tap_betting", "1 while bets are taken", view.betting);
 	ops_gauge(out, "tap_feed_state", "0 healthy, 1 degraded, 2 critical", (double) view.feed);
 	ops_counter(out, "tap_grids_heard_total", "grids heard", view.grids);
 	ops_counter(out, "tap_ticks_heard_total", "ticks heard", view.ticks);
-	store_metrics(out, &st);
+	ops_store(out, &st.store, st.wal_bytes, st.disk_full);
 	http_metrics(out);
 }
 

@@ -10,6 +10,8 @@
 #include "check.h"
 #include "clk.h"
 #include "log.h"
+#include "outcome.h"
+#include "priced.h"
 #include "query.h"
 #include "show.h"
 
@@ -80,7 +82,7 @@ static void answer_refused(const struct placing *p)
 		extra = (struct problem_extra){ .name = "rate", .number = t->rate.e4 };
 		with = &extra;
 	} else if (t->result == INTAKE_BET_EXISTS) {
-		show_bet_id(id, &t->bet);
+		bet_id_text(id, &t->bet);
 		extra = (struct problem_extra){ .name = "bet_id", .text = id };
 		with = &extra;
 	} else if (t->result == INTAKE_FORBIDDEN) {
@@ -100,7 +102,7 @@ static void tell(const struct placing *p)
 	if (!log_wants(LOG_LEVEL_DEBUG))
 		return;
 	if (placed)
-		show_bet_id(id, &t->bet);
+		bet_id_text(id, &t->bet);
 	wallet_format(wallet, &t->tap.wallet);
 	const struct log_ctx ctx = { .request_id = httpd_id(p->req), .bet_id = placed ? id : NULL, .wallet = wallet };
 	log_with(LOG_LEVEL_DEBUG, &ctx, "%s", t->result == INTAKE_CONFIRMED ? "confirmed" : placed ? "replayed" : intake_code(t->result));
@@ -114,7 +116,7 @@ static void answer_placed(const struct placing *p)
 	struct buf body = BUF_INIT(1024);
 	struct json_out out;
 
-	show_bet_id(id, &t->bet);
+	bet_id_text(id, &t->bet);
 	cell_format(cell, &t->bet.cell);
 	jw_begin(&out, &body);
 	jw_object(&out, NULL);
@@ -203,7 +205,7 @@ static int write_bets(struct json_out *out, struct week *week, const struct bet_
 				return r;
 			held = r == 0 ? b->cell.t0_s : -1;
 		}
-		show_bet(out, b, decided && held == b->cell.t0_s ? &c : NULL);
+		show_bet(out, b, decided && held == b->cell.t0_s ? &c : NULL, NULL);
 	}
 	return 0;
 }
@@ -276,42 +278,74 @@ void get_bets(struct httpd_req *req, void *ctx)
 	api_defer(ctx, req, bets, NULL);
 }
 
+/* One bet with all that is known of why it ended as it did. */
+struct looked {
+	struct bet bet;
+	bool decided, touched;
+	struct column column;
+	struct tick deciding; /* when touched */
+	struct priced priced;
+};
+
+/* The tick that decided it, from the evidence: for a bet that won. */
+static int read_deciding(struct worker *w, struct store *db, struct looked *l)
+{
+	const struct settings *s = w->api->s;
+	struct tick *ticks = calloc(PATH_TICKS_MAX, sizeof *ticks);
+	size_t n;
+	int r = ticks ? book_evidence(db, l->bet.cell.t0_s, ticks, PATH_TICKS_MAX, &n) : -ENOMEM;
+	if (r == 0) {
+		struct path path = path_cut(ticks, n, l->bet.cell.t0_s, s->column_s, s->max_tick_gap_ms);
+		size_t at = outcome_touch(&path, &l->bet.cell);
+		l->touched = at < path.n;
+		if (l->touched)
+			l->deciding = path.ticks[at];
+	}
+	free(ticks);
+	return r;
+}
+
+static int read_detail(struct worker *w, struct store *db, struct looked *l)
+{
+	const struct settings *s = w->api->s;
+	int r = l->bet.state == BET_WON ? read_deciding(w, db, l) : 0;
+	return r == 0 ? priced_by_book(&l->priced, w->week, s->quote_layer.v, s->quote_ttl_ms, &l->bet) : r;
+}
+
 /* 0: the player's own bet, with its column once decided; BOOK_E_ABSENT also for another's. */
-static int read_bet(struct worker *w, struct httpd_req *req, int64_t user, struct bet *b, struct column *c, bool *decided)
+static int read_bet(struct worker *w, struct httpd_req *req, int64_t user, struct looked *l)
 {
 	struct store *db;
 	const char *text = httpd_param(req);
 	struct ulid id;
 	if (!ulid_parse(&id, text, strlen(text)))
 		return BOOK_E_ABSENT;
-	int r = week_bet_by_id(w->week, &id, w->api->rules.row_cents, b);
+	int r = week_bet_by_id(w->week, &id, w->api->rules.row_cents, &l->bet);
 	if (r != 0)
 		return r;
-	if (b->user != user)
+	if (l->bet.user != user)
 		return BOOK_E_ABSENT;
-	*decided = b->state != BET_CONFIRMED;
-	if (!*decided)
+	if (l->bet.state == BET_CONFIRMED)
 		return 0;
-	r = week_column(w->week, b->cell.t0_s, c, &db);
-	if (r == BOOK_E_ABSENT)
-		*decided = false;
-	return r < 0 ? r : 0;
+	r = week_column(w->week, l->bet.cell.t0_s, &l->column, &db);
+	l->decided = r == 0;
+	if (r != 0)
+		return r < 0 ? r : 0;
+	return read_detail(w, db, l);
 }
 
 static void bet(struct worker *w, struct httpd_req *req, void *arg)
 {
 	struct account a;
 	struct store *db;
-	struct bet b;
-	struct column c;
-	bool decided;
-	struct buf body = BUF_INIT(4096);
+	struct looked l = { .decided = false };
+	struct buf body = BUF_INIT(8192);
 	struct json_out out;
 	(void) arg;
 
 	if (!api_player(w, req, &db, &a))
 		return;
-	int r = read_bet(w, req, a.user, &b, &c, &decided);
+	int r = read_bet(w, req, a.user, &l);
 	worker_done(w);
 	if (r < 0) {
 		api_unavailable(req, r, "bet");
@@ -321,8 +355,9 @@ static void bet(struct worker *w, struct httpd_req *req, void *arg)
 		httpd_problem(req, PROBLEM_NOT_FOUND, "No bet of this wallet has this id.", NULL, 0);
 		return;
 	}
+	struct bet_detail detail = { .deciding = l.touched ? &l.deciding : NULL, .priced = &l.priced };
 	jw_begin(&out, &body);
-	show_bet(&out, &b, decided ? &c : NULL);
+	show_bet(&out, &l.bet, l.decided ? &l.column : NULL, l.decided ? &detail : NULL);
 	httpd_reply_json(req, 200, &body);
 }
 

@@ -1,22 +1,61 @@
 #include "show.h"
 
-#include "check.h"
 #include "hex.h"
 
-void show_bet_id(char out[ULID_TEXT_SIZE], const struct bet *b)
+/* [t, p], or null. */
+static void show_tick(struct json_out *w, const char *name, const struct tick *t)
 {
-	struct bet_key key = { .placed_ms = b->placed_ms, .t0_s = b->cell.t0_s, .low_cents = b->cell.low_cents,
-		.user = b->user };
-	struct ulid id;
-	CHECK(bet_id(&id, &key)); /* it was made when the bet was written */
-	ulid_format(out, &id);
+	if (!t) {
+		jw_null(w, name);
+		return;
+	}
+	jw_array(w, name);
+	jw_int(w, NULL, t->t_ms);
+	jw_int(w, NULL, t->p_cents);
+	jw_end_array(w);
 }
 
-void show_bet(struct json_out *w, const struct bet *b, const struct column *evidence)
+/* What anybody needs to make the rate again. */
+static void show_pricing(struct json_out *w, const struct priced *p)
+{
+	const struct quote_made *m = &p->made;
+	char layer[2 * LAYER_ID_SIZE + 1];
+	if (!p->known || !p->agrees) {
+		jw_null(w, "pricing");
+		return;
+	}
+	hex_encode(layer, m->layer, LAYER_ID_SIZE);
+	jw_object(w, "pricing");
+	jw_int(w, "quote_id", m->quote_id);
+	jw_int(w, "t", m->t_ms);
+	jw_int(w, "price", m->p_cents);
+	jw_int(w, "touch_ppb", p->cell.touch_ppb);
+	jw_int(w, "margin_bp", m->rules.margin_bp);
+	jw_int(w, "unskewed", p->cell.unskewed_e4);
+	jw_int(w, "skew", p->cell.skew);
+	jw_int(w, "skew_whole", QUOTE_SKEW_WHOLE);
+	jw_int(w, "rate", p->cell.rate_e4);
+	jw_int(w, "max_rate", m->rules.max_rate_e4);
+	jw_int(w, "tick_ms", m->rules.tick_ms);
+	jw_int(w, "layer_version", p->layer_version);
+	jw_str(w, "layer", layer);
+	jw_array(w, "volatility");
+	for (int i = 0; i < QUOTE_VOLS; i++) {
+		jw_object(w, NULL);
+		jw_int(w, "half_life_s", quote_half_lives_s[i]);
+		jw_int(w, "ppm", m->state.vol_ppm[i]);
+		jw_end_object(w);
+	}
+	jw_end_array(w);
+	jw_int(w, "uneven_ppm", m->state.uneven_ppm);
+	jw_end_object(w);
+}
+
+void show_bet(struct json_out *w, const struct bet *b, const struct column *evidence, const struct bet_detail *detail)
 {
 	char id[ULID_TEXT_SIZE], cell[CELL_TEXT_SIZE];
 	bool open = b->state == BET_CONFIRMED;
-	show_bet_id(id, b);
+	bet_id_text(id, b);
 	cell_format(cell, &b->cell);
 	jw_object(w, NULL);
 	jw_str(w, "bet_id", id);
@@ -37,6 +76,10 @@ void show_bet(struct json_out *w, const struct bet *b, const struct column *evid
 	}
 	if (evidence)
 		show_column(w, "evidence", evidence);
+	if (detail) {
+		show_tick(w, "deciding_tick", detail->deciding);
+		show_pricing(w, detail->priced);
+	}
 	jw_end_object(w);
 }
 
@@ -51,27 +94,11 @@ static void show_hash(struct json_out *w, const char *name, const struct hash *h
 	jw_str(w, name, hex);
 }
 
-static void show_tick(struct json_out *w, const char *name, const struct tick *t)
-{
-	jw_array(w, name);
-	jw_int(w, NULL, t->t_ms);
-	jw_int(w, NULL, t->p_cents);
-	jw_end_array(w);
-}
-
-static void show_anchor(struct json_out *w, const struct tick *anchor)
-{
-	if (anchor)
-		show_tick(w, "anchor", anchor);
-	else
-		jw_null(w, "anchor");
-}
-
 static void show_column_members(struct json_out *w, const struct column *c)
 {
 	jw_int(w, "t0", c->t0_s);
 	jw_str(w, "status", c->status == COLUMN_VOID ? "void" : "settled");
-	show_anchor(w, c->has_anchor ? &c->anchor : NULL);
+	show_tick(w, "anchor", c->has_anchor ? &c->anchor : NULL);
 	if (c->n_ticks > 0) {
 		jw_int(w, "path_low", c->low_cents);
 		jw_int(w, "path_high", c->high_cents);
@@ -109,7 +136,7 @@ void show_open_column(struct json_out *w, int64_t t0_s, const struct tick *ancho
 	jw_object(w, NULL);
 	jw_int(w, "t0", t0_s);
 	jw_str(w, "status", "open");
-	show_anchor(w, anchor);
+	show_tick(w, "anchor", anchor);
 	jw_null(w, "path_low");
 	jw_null(w, "path_high");
 	jw_null(w, "ticks");

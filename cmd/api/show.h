@@ -6,11 +6,15 @@
 #include "book.h"
 #include "json.h"
 #include "ledger.h"
+#include "priced.h"
 
-/* The bet's id as text. */
-void show_bet_id(char out[ULID_TEXT_SIZE], const struct bet *b);
-/* evidence: its column once decided, NULL while open. name NULL: an array's element or the root. */
-void show_bet(struct json_out *w, const struct bet *b, const struct column *evidence);
+/* What is told of one decided bet beside what a list tells. */
+struct bet_detail {
+	const struct tick *deciding; /* NULL: it did not win */
+	const struct priced *priced;
+};
+/* evidence: its column once decided, NULL while open. detail may be NULL. name NULL: an array's element or the root. */
+void show_bet(struct json_out *w, const struct bet *b, const struct column *evidence, const struct bet_detail *detail);
 void show_column(struct json_out *w, const char *name, const struct column *c);
 /* As the root, with a member `path` for its ticks, anchor first; ticks NULL: without. */
 void show_column_path(struct json_out *w, const struct column *c, const struct tick *ticks, size_t n);

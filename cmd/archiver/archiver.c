@@ -7,6 +7,7 @@
 #include "clk.h"
 #include "daemon.h"
 #include "jobs.h"
+#include "waiting.h"
 
 enum { TURN_MS = 100, DISK_WARNING = 70, DISK_CRITICAL = 85, DISK_NO_WRITES = 95 };
 
@@ -157,4 +158,5 @@ void archiver_metrics(struct buf *out, void *u)
 			(double) r.check_took_ms / 1000);
 	ops_counter(out, "tap_integrity_failures_total", "checks that could not look at the book", r.check_failures);
 	ops_gauge(out, "tap_disk_used_ratio", "used part of the data folder's disk", (double) disk_used() / 100);
+	waiting_metrics(out, settings);
 }

@@ -6,6 +6,7 @@
 #include "clk.h"
 #include "daemon.h"
 #include "log.h"
+#include "ops_store.h"
 #include "resolver.h"
 #include "roller.h"
 
@@ -163,10 +164,7 @@ static void part_metrics(struct buf *out, const struct resolver_stats *st)
 	ops_counter(out, "tap_events_announced_total", "players' events published", st->announced.told);
 	ops_counter(out, "tap_events_dropped_total", "players' events given up because too many waited", st->announced.dropped);
 	ops_gauge(out, "tap_events_waiting", "players' events that wait for Redis", (double) st->announced.waiting);
-	ops_counter(out, "tap_commits_total", "transactions committed", st->store.commits);
-	ops_gauge(out, "tap_gate_wait_max_seconds", "longest wait for the write gate", seconds(st->store.gate_wait_max_us));
-	ops_gauge(out, "tap_commit_max_seconds", "longest commit", seconds(st->store.commit_max_us));
-	ops_gauge(out, "tap_wal_bytes", "size of the write-ahead log", (double) st->wal_bytes);
+	ops_store(out, &st->store, st->wal_bytes, st->disk_full);
 }
 
 void run_metrics(struct buf *out, void *u)

@@ -40,6 +40,17 @@ struct quote_made {
 /* The grid of *made. The layer is the one that it names. */
 void quote_fill(struct quote_grid *ret, const struct quote_made *made, const struct quote_layer *layer);
 
+/* One cell of that grid, told in full: rate = unskewed less floor(unskewed * skew / QUOTE_SKEW_WHOLE), or 0 when it is closed. */
+enum { QUOTE_SKEW_WHOLE = 5 * QUOTE_SKEW_STEPS };
+struct quote_cell {
+	int64_t touch_ppb;    /* the probability of a touch, rounded: what the rate is made from is not */
+	int32_t unskewed_e4;
+	uint8_t skew;         /* steps, or QUOTE_SKEW_CLOSED */
+	int32_t rate_e4;
+};
+/* False when the grid has no such cell. */
+MUST_CHECK bool quote_cell(struct quote_cell *ret, const struct quote_made *made, const struct quote_layer *layer, const struct cell *cell);
+
 /* A rate at which the least stake would take all of `room`; INT32_MAX for more than that. */
 int32_t quote_room(struct money room, struct money least_stake);
 

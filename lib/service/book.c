@@ -240,6 +240,8 @@ static int end_settling(struct store *db, int64_t t0_s)
 	struct stmt *st = store_stmt(db, "DELETE FROM settling WHERE t0 = ?1");
 	stmt_int(st, 1, t0_s);
 	r = ledger_must(stmt_run(st), "settled");
+	if (r == 0)
+		r = seal_gone(db, SEAL_SETTLING, t0_s);
 	return r < 0 ? err_trace(r) : err_trace(move_mark(db, t0_s));
 }
 

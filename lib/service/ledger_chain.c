@@ -104,12 +104,28 @@ static int before_commit(void *u, struct store *db)
 	return r == 0 ? seal_close(db, &tx->seal) : err_trace(r);
 }
 
+int ledger_boundary(struct store *db)
+{
+	struct ledger_tx *tx = ledger_tx(db);
+	int r = tx ? before_commit(tx, db) : -ENOMEM;
+	if (r == 0)
+		tx->begun = tx->seal.begun = false;
+	return err_trace(r);
+}
+
 static void tx_ended(void *u, bool committed)
 {
 	(void) committed;
 	struct ledger_tx *tx = u;
 	tx->begun = tx->column_known = tx->seal.begun = false;
 	tx->account.a.user = 0;
+}
+
+static void tx_gone(void *u)
+{
+	struct ledger_tx *tx = u;
+	buf_free(&tx->seal.changed);
+	free(tx);
 }
 
 struct ledger_tx *ledger_tx(struct store *db)
@@ -119,7 +135,7 @@ struct ledger_tx *ledger_tx(struct store *db)
 		return tx;
 	tx = calloc(1, sizeof *tx);
 	if (tx)
-		store_attend(db, &(struct store_attendant){ .before_commit = before_commit, .ended = tx_ended, .gone = free,
+		store_attend(db, &(struct store_attendant){ .before_commit = before_commit, .ended = tx_ended, .gone = tx_gone,
 				.u = tx });
 	return tx;
 }

@@ -61,6 +61,9 @@ struct ledger_tx {
 };
 /* Of this store; made on first use. NULL: no memory. */
 struct ledger_tx *ledger_tx(struct store *db);
+/* What was written since the transaction's begin, or since the last boundary, is chained and sealed as a commit would do it, and the
+ * transaction goes on: for who writes again what were commits of their own. */
+MUST_CHECK int ledger_boundary(struct store *db);
 /* Where the chain stands: the hash that the next commit follows, and the last row it covers. */
 MUST_CHECK int ledger_chain_end(struct store *db, int64_t *ret_id, int64_t *ret_last_row, struct hash *ret);
 MUST_CHECK int ledger_tx_begin(struct store *db, struct ledger_tx **ret);

@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "clk.h"
 #include "err.h"
 #include "httpd.h"
 #include "log.h"
@@ -19,6 +20,7 @@ enum { OPS_DEADLINE_MS = 5000, HEALTH_BYTES_MAX = 16384, METRICS_BYTES_MAX = 1 <
 struct ops {
 	struct httpd *httpd;
 	struct ops_spec spec;
+	int64_t started_ms;
 };
 
 const char *health_name(enum health h)
@@ -167,15 +169,15 @@ static void process_metrics(struct buf *out)
 		{ LOG_LEVEL_INFO, "level=\"info\"" } };
 	struct rusage use;
 	(void) getrusage(RUSAGE_SELF, &use);
-	ops_family(out, "tap_build_info", "Constant 1, with the version.", "gauge");
+	ops_family(out, "tap_build_info", "constant 1, with the version", "gauge");
 	ops_labelled(out, "tap_build_info", "version=\"" TAP_RELEASE "\"", 1);
-	ops_family(out, "tap_process_cpu_seconds_total", "CPU time, user and system.", "counter");
+	ops_family(out, "tap_process_cpu_seconds_total", "processor time, user and system", "counter");
 	buf_printf(out, "tap_process_cpu_seconds_total %.6f\n",
 			(double) (use.ru_utime.tv_sec + use.ru_stime.tv_sec) +
 					(double) (use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1e6);
-	ops_gauge(out, "tap_process_resident_memory_bytes", "Resident memory.", resident_bytes());
-	ops_gauge(out, "tap_process_open_fds", "Open file descriptors.", open_files());
-	ops_family(out, "tap_log_lines_total", "Lines logged or left out for their level.", "counter");
+	ops_gauge(out, "tap_process_resident_memory_bytes", "resident memory", resident_bytes());
+	ops_gauge(out, "tap_process_open_fds", "open file descriptors", open_files());
+	ops_family(out, "tap_log_lines_total", "lines logged, or left out for their level", "counter");
 	for (size_t i = 0; i < ARRAY_LEN(levels); i++)
 		ops_labelled(out, "tap_log_lines_total", levels[i].label, (double) log_count(levels[i].level));
 }
@@ -200,11 +202,22 @@ static void on_ready(struct httpd_req *req, void *ctx)
 	httpd_reply_json(req, 200, &b);
 }
 
+/* The same answers as /health and /ready, so that an alert needs no second way to ask. */
+static void state_metrics(struct buf *out, const struct ops *o)
+{
+	struct buf unused = BUF_INIT(HEALTH_BYTES_MAX + 256);
+	ops_gauge(out, "tap_process_start_time_seconds", "when the operations port was opened", (double) o->started_ms / 1000);
+	ops_gauge(out, "tap_ready", "1 while /ready answers 200", !o->spec.ready || o->spec.ready(o->spec.u));
+	ops_gauge(out, "tap_critical", "1 while /health answers 503", ops_health_write(&unused, o->spec.health, o->spec.u) != 200);
+	buf_free(&unused);
+}
+
 static void on_metrics(struct httpd_req *req, void *ctx)
 {
 	const struct ops *o = ctx;
 	struct buf b = BUF_INIT(METRICS_BYTES_MAX);
 	process_metrics(&b);
+	state_metrics(&b, o);
 	if (o->spec.metrics)
 		o->spec.metrics(&b, o->spec.u);
 	httpd_reply_text(req, 200, "text/plain; version=0.0.4; charset=utf-8", &b);
@@ -229,6 +242,7 @@ int ops_start(struct ops **ret, const struct conf_listen *at, int listen_fd, con
 	if (!o)
 		return err_say(-ENOMEM, "ops: no memory");
 	o->spec = *spec;
+	o->started_ms = clk_now_ms();
 	if (!o->spec.health)
 		o->spec.health = no_checks;
 	const struct httpd_conf conf = { .host = at->host, .port = at->port, .listen_fd = listen_fd, .threads = 1,

@@ -205,14 +205,17 @@ static const char week_6_down[] = LEDGER_TABLE(KINDS_IN, "TEXT NOT NULL") LEDGER
 
 /* seals     see seal.h; row 0 where it began, chain -1: at a file that held rows already
  * anchors   rows of the operators' log in meta.db that were there when this file was written: their ids and hashes */
-static const char week_7_up[] =
-	"CREATE TABLE seals("
-	" id INTEGER PRIMARY KEY CHECK(id >= 0), chain INTEGER NOT NULL CHECK(chain >= -1),"
+#define SEALS_TABLE \
+	"CREATE TABLE seals(" \
+	" id INTEGER PRIMARY KEY CHECK(id >= 0), chain INTEGER NOT NULL CHECK(chain >= -1)," \
 	" sum BLOB NOT NULL CHECK(length(sum) = 32), hash BLOB NOT NULL CHECK(length(hash) = 32)) STRICT;"
-	"CREATE TABLE anchors(id INTEGER PRIMARY KEY CHECK(id > 0), hash BLOB NOT NULL CHECK(length(hash) = 32)) STRICT;"
-	"INSERT INTO seals SELECT 0, -count(*), zeroblob(32), zeroblob(32) FROM book;"
-	"CREATE TRIGGER seals_no_update BEFORE UPDATE ON seals BEGIN SELECT RAISE(ABORT, 'a seal is for ever'); END;"
+#define SEALS_BEGIN \
+	"INSERT INTO seals SELECT 0, -count(*), zeroblob(32), zeroblob(32) FROM book;" \
+	"CREATE TRIGGER seals_no_update BEFORE UPDATE ON seals BEGIN SELECT RAISE(ABORT, 'a seal is for ever'); END;" \
 	"CREATE TRIGGER seals_no_delete BEFORE DELETE ON seals BEGIN SELECT RAISE(ABORT, 'a seal is for ever'); END;"
+static const char week_7_up[] = SEALS_TABLE
+	"CREATE TABLE anchors(id INTEGER PRIMARY KEY CHECK(id > 0), hash BLOB NOT NULL CHECK(length(hash) = 32)) STRICT;"
+	SEALS_BEGIN
 	"CREATE TRIGGER anchors_no_update BEFORE UPDATE ON anchors BEGIN SELECT RAISE(ABORT, 'an anchor is for ever'); END;"
 	"CREATE TRIGGER anchors_no_delete BEFORE DELETE ON anchors BEGIN SELECT RAISE(ABORT, 'an anchor is for ever'); END;";
 
@@ -225,6 +228,11 @@ static const char week_8_up[] =
 	"CREATE TRIGGER quotes_no_update BEFORE UPDATE ON quotes BEGIN SELECT RAISE(ABORT, 'a quote is for ever'); END;"
 	"CREATE TRIGGER quotes_no_delete BEFORE DELETE ON quotes BEGIN SELECT RAISE(ABORT, 'a quote is for ever'); END;";
 static const char week_8_down[] = "DROP TABLE quotes;";
+
+/* seals.changed    the sealed rows that the commit changed, and to what (seal.h); empty in a seal of an older release
+ * Going down begins the seals anew: their hashes speak of what the older release does not know. */
+static const char week_9_up[] = "ALTER TABLE seals ADD COLUMN changed BLOB NOT NULL DEFAULT x'';";
+static const char week_9_down[] = "DROP TABLE seals;" SEALS_TABLE SEALS_BEGIN;
 
 /* weeks     every week's file in the order of their opening; the greatest id is the current one
  * audit     what operators changed: each row's hash covers the one before */
@@ -245,6 +253,7 @@ const struct store_schema schema_week = { 0x54415057 /* TAPW */,
 	(const struct store_migration[]){ { 1, week_1_up, week_1_down }, { 2, week_2_up, week_2_down },
 		{ 3, week_3_up, week_3_down }, { 4, week_4_up, week_4_down }, { 5, week_5_up, week_5_down },
 		{ 6, week_6_up, week_6_down }, { 7, week_7_up, week_7_down }, { 8, week_8_up, week_8_down },
+		{ 9, week_9_up, week_9_down },
 		{ 0, NULL, NULL } } };
 const struct store_schema schema_meta = { 0x5441504d /* TAPM */,
 	(const struct store_migration[]){ { 1, meta_1_up, meta_1_down }, { 0, NULL, NULL } } };

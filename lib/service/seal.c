@@ -10,19 +10,22 @@
 #include "err.h"
 #include "ledger_impl.h"
 
+enum { CHANGED_MAX = 1 << 20 };
+
 #define SEALED(table, columns, key) "SELECT " columns " FROM " table " WHERE " key " = ?1", "SELECT " columns " FROM " table
 
 static const struct sealed {
 	const char *one, *all;
 	int columns;
+	int moving[SEAL_VALUES]; /* the columns of a row that change in its life; 0: no more of them */
 } kinds[SEAL_KINDS] = {
-	[SEAL_ACCOUNT] = { SEALED("users", "id, wallet, suspended, created_at", "id"), 4 },
+	[SEAL_ACCOUNT] = { SEALED("users", "id, wallet, suspended, created_at", "id"), 4, { 2 } },
 	[SEAL_COLUMN] = { SEALED("columns", "t0, status, anchor_t, anchor_p, path_low, path_high, ticks, path, digest, prev_digest,"
 			" settled_at, bets", "t0"), 12 },
-	[SEAL_SETTLING] = { SEALED("settling", "t0, after_low, after_user, open_bets", "t0"), 4 },
+	[SEAL_SETTLING] = { SEALED("settling", "t0, after_low, after_user, open_bets", "t0"), 4, { 1, 2, 3 } },
 	[SEAL_WITHDRAWAL] = { SEALED("withdrawals", "id, ref, user, amount, dest, nonce, signed_at, status, requested_at,"
-			" decided_at", "id"), 10 },
-	[SEAL_PAGE] = { SEALED("book", "id, year, week, opened_at, chain_start, settled_until", "id"), 6 },
+			" decided_at", "id"), 10, { 7, 9 } },
+	[SEAL_PAGE] = { SEALED("book", "id, year, week, opened_at, chain_start, settled_until", "id"), 6, { 5 } },
 	[SEAL_ANCHOR] = { SEALED("anchors", "id, hash", "id"), 2 },
 	[SEAL_EXTERNAL] = { SEALED("external_refs", "ref_id, ref_type, user, amount, at", "ref_id"), 5 },
 	[SEAL_LIMIT] = { SEALED("player_limits", "id, user, kind, value, at, starts, who, hash", "id"), 8 },
@@ -82,6 +85,17 @@ static int add_row(struct seal_sum *sum, enum seal_kind kind, struct stmt *row, 
 	return r;
 }
 
+int seal_row(struct store *db, enum seal_kind kind, int64_t key, struct stmt **ret)
+{
+	CHECK(kind != SEAL_EXTERNAL); /* has no number for its key */
+	struct stmt *st = *ret = store_stmt(db, kinds[kind].one);
+	stmt_int(st, 1, key);
+	int r = stmt_step(st);
+	if (r <= 0)
+		return r < 0 ? err_trace(r) : err_say(-EBADMSG, "a row to be sealed is not there");
+	return 0;
+}
+
 int seal_add_row(struct seal_sum *sum, enum seal_kind kind, struct stmt *row)
 {
 	return add_row(sum, kind, row, false);
@@ -89,12 +103,10 @@ int seal_add_row(struct seal_sum *sum, enum seal_kind kind, struct stmt *row)
 
 int seal_add(struct store *db, struct seal_sum *sum, enum seal_kind kind, int64_t key, bool out)
 {
-	CHECK(kind != SEAL_EXTERNAL); /* has no number for its key */
-	struct stmt *st = store_stmt(db, kinds[kind].one);
-	stmt_int(st, 1, key);
-	int r = stmt_step(st);
-	if (r <= 0)
-		return r < 0 ? err_trace(r) : err_say(-EBADMSG, "a row to be sealed is not there");
+	struct stmt *st;
+	int r = seal_row(db, kind, key, &st);
+	if (r < 0)
+		return r;
 	r = add_row(sum, kind, st, out);
 	stmt_reset(st);
 	return r;
@@ -126,7 +138,11 @@ static int add_everything(struct store *db, struct seal_sum *sum)
 struct seal { /* a row */
 	int64_t id, chain;
 	struct hash sum, hash;
+	const void *changed; /* lives as long as the row */
+	size_t changed_n;
 };
+
+#define SEAL_COLUMNS "id, chain, sum, hash, changed"
 
 /* 0, or 1 when the columns are not what a seal may hold. */
 static int read_seal(struct stmt *st, struct seal *ret)
@@ -138,7 +154,8 @@ static int read_seal(struct stmt *st, struct seal *ret)
 		return 1;
 	memcpy(ret->sum.b, sum, HASH_SIZE);
 	memcpy(ret->hash.b, hash, HASH_SIZE);
-	return 0;
+	ret->changed = stmt_col_blob(st, 4, &ret->changed_n);
+	return stmt_col_type(st, 4) != STMT_BLOB;
 }
 
 static int read_one(struct stmt *st, struct seal *ret)
@@ -155,7 +172,7 @@ static int read_one(struct stmt *st, struct seal *ret)
 
 static int newest(struct store *db, struct seal *ret)
 {
-	return read_one(store_stmt(db, "SELECT id, chain, sum, hash FROM seals ORDER BY id DESC LIMIT 1"), ret);
+	return read_one(store_stmt(db, "SELECT " SEAL_COLUMNS " FROM seals ORDER BY id DESC LIMIT 1"), ret);
 }
 
 int seal_end(struct store *db, struct hash *ret, bool *ret_known)
@@ -172,7 +189,7 @@ int seal_end(struct store *db, struct hash *ret, bool *ret_known)
 int seal_start(struct store *db, struct hash *ret, bool *ret_known)
 {
 	struct seal s;
-	int r = read_one(store_stmt(db, "SELECT id, chain, sum, hash FROM seals WHERE id = 0"), &s);
+	int r = read_one(store_stmt(db, "SELECT " SEAL_COLUMNS " FROM seals WHERE id = 0"), &s);
 	if (r < 0)
 		return r;
 	*ret = s.hash;
@@ -188,65 +205,112 @@ int seal_begin(struct store *db, struct seal_tx *tx)
 	int r = newest(db, &s);
 	if (r < 0)
 		return r;
-	*tx = (struct seal_tx){ .begun = true, .whole = s.id == 0, .id = s.id + 1, .before = s.hash };
+	buf_clear(&tx->changed);
+	tx->changed.max = CHANGED_MAX;
+	*tx = (struct seal_tx){ .begun = true, .whole = s.id == 0, .id = s.id + 1, .before = s.hash, .changed = tx->changed };
 	for (size_t i = 0; i < ARRAY_LEN(tx->sum.part); i++)
 		tx->sum.part[i] = be64_get(s.sum.b + HASH_SIZE - 8 * (i + 1));
 	return 0;
 }
 
-static int change(struct store *db, enum seal_kind kind, int64_t key, bool out)
+static int begin_in(struct store *db, struct seal_tx **ret)
 {
 	struct ledger_tx *tx = ledger_tx(db);
 	if (!tx)
 		return -ENOMEM;
-	int r = seal_begin(db, &tx->seal);
-	if (r < 0 || tx->seal.whole)
-		return r;
-	return seal_add(db, &tx->seal.sum, kind, key, out);
+	*ret = &tx->seal;
+	return seal_begin(db, &tx->seal);
 }
 
 int seal_out(struct store *db, enum seal_kind kind, int64_t key)
 {
-	return change(db, kind, key, true);
+	struct seal_tx *tx;
+	int r = begin_in(db, &tx);
+	return r < 0 || tx->whole ? r : seal_add(db, &tx->sum, kind, key, true);
+}
+
+static void note(struct seal_tx *tx, enum seal_kind kind, int64_t key, struct stmt *row)
+{
+	varint_put(&tx->changed, (uint64_t) kind);
+	varint_put_difference(&tx->changed, key, 0);
+	for (size_t i = 0; i < SEAL_VALUES && kinds[kind].moving[i]; i++)
+		varint_put_difference(&tx->changed, row ? stmt_col_int(row, kinds[kind].moving[i]) : 0, 0);
 }
 
 int seal_in(struct store *db, enum seal_kind kind, int64_t key)
 {
-	return change(db, kind, key, false);
+	struct seal_tx *tx;
+	struct stmt *st;
+	int r = begin_in(db, &tx);
+	if (r == 0)
+		r = seal_row(db, kind, key, &st);
+	if (r < 0)
+		return r;
+	note(tx, kind, key, st);
+	r = tx->whole ? 0 : add_row(&tx->sum, kind, st, false);
+	stmt_reset(st);
+	return r;
 }
 
-static struct hash link_hash(const struct hash *before, int64_t id, int64_t chain, const struct hash *commit,
-		const struct hash *sum)
+int seal_gone(struct store *db, enum seal_kind kind, int64_t key)
+{
+	struct seal_tx *tx;
+	int r = begin_in(db, &tx);
+	if (r == 0)
+		note(tx, kind, key, NULL);
+	return r;
+}
+
+bool seal_read_change(struct varint_reader *in, struct seal_change *ret)
+{
+	int64_t kind;
+	*ret = (struct seal_change){ 0 };
+	if (!varint_get_up_to(in, SEAL_KINDS - 1, &kind) || kind < SEAL_ACCOUNT || kind == SEAL_EXTERNAL ||
+			!varint_get_difference(in, 0, &ret->key))
+		return false;
+	ret->kind = (enum seal_kind) kind;
+	for (size_t i = 0; i < SEAL_VALUES && kinds[kind].moving[i]; i++)
+		if (!varint_get_difference(in, 0, &ret->values[i]))
+			return false;
+	return true;
+}
+
+static struct hash link_hash(const struct hash *before, const struct seal *s, const struct hash *commit)
 {
 	struct sha256 h;
 	sha256_start(&h);
 	sha256_add(&h, before->b, HASH_SIZE);
-	sha256_add_be64(&h, id);
-	sha256_add_be64(&h, chain);
+	sha256_add_be64(&h, s->id);
+	sha256_add_be64(&h, s->chain);
 	sha256_add(&h, commit->b, HASH_SIZE);
-	sha256_add(&h, sum->b, HASH_SIZE);
+	sha256_add(&h, s->sum.b, HASH_SIZE);
+	if (s->changed_n > 0) { /* a seal of an older release has none */
+		sha256_add_be64(&h, (int64_t) s->changed_n);
+		sha256_add(&h, s->changed, s->changed_n);
+	}
 	return sha256_end(&h);
 }
 
 static int write_seal(struct store *db, const struct seal *s)
 {
-	struct stmt *st = store_stmt(db, "INSERT INTO seals(id, chain, sum, hash) VALUES (?1, ?2, ?3, ?4)");
+	struct stmt *st = store_stmt(db, "INSERT INTO seals(" SEAL_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5)");
 	stmt_int(st, 1, s->id);
 	stmt_int(st, 2, s->chain);
 	stmt_blob(st, 3, s->sum.b, HASH_SIZE);
 	stmt_blob(st, 4, s->hash.b, HASH_SIZE);
+	stmt_blob(st, 5, s->changed_n ? s->changed : "", s->changed_n);
 	return ledger_must(stmt_run(st), "seal");
 }
 
-static int append(struct store *db, int64_t id, const struct hash *before, const struct seal_sum *sum)
+static int append(struct store *db, const struct seal_tx *tx)
 {
-	struct seal s = { .id = id, .sum = sum_bytes(sum) };
+	struct seal s = { .id = tx->id, .sum = sum_bytes(&tx->sum), .changed = tx->changed.p, .changed_n = tx->changed.n };
 	struct hash commit;
 	int64_t row;
 	int r = ledger_chain_end(db, &s.chain, &row, &commit);
 	if (r < 0)
 		return err_trace(r);
-	s.hash = link_hash(before, s.id, s.chain, &commit, &s.sum);
+	s.hash = link_hash(&tx->before, &s, &commit);
 	return write_seal(db, &s);
 }
 
@@ -254,8 +318,10 @@ int seal_close(struct store *db, struct seal_tx *tx)
 {
 	if (!tx->begun)
 		return 0;
+	if (tx->changed.failed)
+		return err_say(-ENOMEM, "one commit changes more sealed rows than it can name");
 	int r = tx->whole ? add_everything(db, &tx->sum) : 0;
-	return r == 0 ? append(db, tx->id, &tx->before, &tx->sum) : r;
+	return r == 0 ? append(db, tx) : r;
 }
 
 int seal_first(struct store *db, const struct hash *week_before, const struct seal_sum *sum)
@@ -264,7 +330,7 @@ int seal_first(struct store *db, const struct hash *week_before, const struct se
 	int r = ledger_must(stmt_run(store_stmt(db, "DELETE FROM seals")), "seals");
 	if (r == 0)
 		r = write_seal(db, &start);
-	return r == 0 ? append(db, 1, week_before, sum) : err_trace(r);
+	return r == 0 ? append(db, &(struct seal_tx){ .id = 1, .sum = *sum, .before = *week_before }) : err_trace(r);
 }
 
 static int found(struct seal_audit *a, const char *what, int64_t id)
@@ -311,14 +377,14 @@ static int check_next(struct store *db, const struct seal *s, const struct seal 
 	int r = s->chain < before->chain ? 1 : commit_hash(db, s->chain, &commit);
 	if (r != 0)
 		return r < 0 ? err_trace(r) : found(ret, "its commit is not there", s->id);
-	struct hash hash = link_hash(&before->hash, s->id, s->chain, &commit, &s->sum);
+	struct hash hash = link_hash(&before->hash, s, &commit);
 	ret->seals++;
 	return memcmp(&hash, &s->hash, sizeof hash) == 0 ? 0 : found(ret, "it does not follow the one before it", s->id);
 }
 
 static int check_seals(struct store *db, struct seal *last, struct seal_audit *ret)
 {
-	struct stmt *st = store_stmt(db, "SELECT id, chain, sum, hash FROM seals ORDER BY id");
+	struct stmt *st = store_stmt(db, "SELECT " SEAL_COLUMNS " FROM seals ORDER BY id");
 	bool first = true;
 	int r;
 	while ((r = stmt_step(st)) == STMT_ROW) {

@@ -101,5 +101,13 @@ typedef bool audit_cb(void *u, const struct audit_row *row);
 /* Rising, from the first; the chain is checked on the way, and that nothing is missing which the book knows of: 0 whole, 1 broken,
  * with the finding. cb may be NULL. Outside a transaction of the week. */
 MUST_CHECK int week_audit_read(struct week *w, audit_cb *cb, void *u, char *finding, size_t size);
+/* Those after a row, as they stand, at most limit. */
+MUST_CHECK int week_audit_after(struct week *w, int64_t id, int64_t limit, audit_cb *cb, void *u);
+/* The newest row's id; 0: none. */
+MUST_CHECK int week_audit_newest(struct week *w, int64_t *ret);
+/* A row that was logged before is logged again, without the book's anchor, which comes with the book: 0, also when it is there already;
+ * WEEK_E_LOG: another stands in its place, or the one before it is missing. */
+enum { WEEK_E_LOG = 2 };
+MUST_CHECK int week_audit_again(struct week *w, const struct audit_row *row);
 
 #endif

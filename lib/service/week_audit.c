@@ -110,6 +110,83 @@ int week_audit_log(struct week *w, const char *who, const char *what, const char
 	return r == 0 ? anchor(w, row.id, &hash) : r;
 }
 
+int week_audit_newest(struct week *w, int64_t *ret)
+{
+	struct hash hash;
+	int r = store_begin(w->meta);
+	if (r != 0)
+		return err_trace(r);
+	r = last_hash(w->meta, ret, &hash);
+	store_rollback(w->meta);
+	return err_trace(r);
+}
+
+int week_audit_after(struct week *w, int64_t id, int64_t limit, audit_cb *cb, void *u)
+{
+	int r = store_begin(w->meta);
+	if (r != 0)
+		return err_trace(r);
+	struct stmt *st = store_stmt(w->meta, "SELECT id, at, who, what, why FROM audit WHERE id > ?1 ORDER BY id LIMIT ?2");
+	stmt_int(st, 1, id);
+	stmt_int(st, 2, limit);
+	while ((r = stmt_step(st)) == STMT_ROW) {
+		size_t n;
+		struct audit_row row = { .id = stmt_col_int(st, 0), .at_ms = stmt_col_int(st, 1), .who = stmt_col_text(st, 2, &n),
+			.what = stmt_col_text(st, 3, &n), .why = stmt_col_text(st, 4, &n) };
+		if (!cb(u, &row)) {
+			stmt_reset(st);
+			break;
+		}
+	}
+	store_rollback(w->meta);
+	return r < 0 ? err_trace(r) : 0;
+}
+
+static bool same_row(struct stmt *st, const struct audit_row *row)
+{
+	const char *const texts[] = { row->who, row->what, row->why };
+	bool same = stmt_col_int(st, 0) == row->at_ms;
+	for (int i = 0; i < 3; i++) {
+		size_t n;
+		const char *text = stmt_col_text(st, i + 1, &n);
+		same = same && n == strlen(texts[i]) && (n == 0 || memcmp(text, texts[i], n) == 0);
+	}
+	return same;
+}
+
+static int append_again(struct store *meta, const struct audit_row *row)
+{
+	struct hash hash;
+	int64_t newest;
+	struct stmt *st = store_stmt(meta, "SELECT at, who, what, why FROM audit WHERE id = ?1");
+	stmt_int(st, 1, row->id);
+	int r = stmt_step(st);
+	if (r == STMT_ROW) {
+		bool same = same_row(st, row);
+		stmt_reset(st);
+		return same ? 0 : WEEK_E_LOG;
+	}
+	if (r == 0)
+		r = last_hash(meta, &newest, &hash);
+	if (r < 0)
+		return err_trace(r);
+	struct audit_row made = *row;
+	return newest + 1 == row->id ? append(meta, &made, &hash) : WEEK_E_LOG;
+}
+
+int week_audit_again(struct week *w, const struct audit_row *row)
+{
+	int r = store_begin(w->meta);
+	if (r != 0)
+		return r == STORE_E_FULL ? -ENOSPC : err_trace(r);
+	r = append_again(w->meta, row);
+	if (r == 0)
+		r = store_commit(w->meta);
+	else
+		store_rollback(w->meta);
+	return r == STORE_E_FULL ? -ENOSPC : err_trace(r);
+}
+
 static int check_row(struct stmt *st, struct hash *before, int64_t expected, struct audit_row *ret)
 {
 	static const enum stmt_type types[] = { STMT_INT, STMT_INT, STMT_TEXT, STMT_TEXT, STMT_TEXT, STMT_BLOB };

@@ -116,6 +116,9 @@ async function playThrough(t, player) {
 			const shown = (await player.get(`/bets/${b.bet_id}`)).body;
 			assert.deepEqual([shown.status, shown.payout, shown.evidence.digest], [result, payout(b, result), column.digest]);
 			assert.ok(shown.resolved_at >= (t0 + W) * 1000);
+			assert.deepEqual(shown.deciding_tick, result === 'won' ? judged.deciding(b.cell) : null);
+			assert.deepEqual([shown.pricing.rate, shown.pricing.t <= b.placed_at], [b.rate, true]);
+			assert.deepEqual((await player.get(`/columns/${t0}?path=1`)).body, { ...column, path: judged.path });
 			const before = (await player.get(`/columns/${t0 - W}`)).body;
 			assert.equal(column.prev_digest, before.digest, 'chained to the column before');
 			const verify = await product.ctl('verify', String(t0));

@@ -70,6 +70,8 @@ static void the_port_answers(void **state)
 	assert_string_equal(answer_header(a, "Content-Type", text, sizeof text), "text/plain; version=0.0.4; charset=utf-8");
 	assert_non_null(strstr(a->body, "# TYPE tap_bets_total counter\ntap_bets_total 18446744073709551615\n"));
 	assert_non_null(strstr(a->body, "tap_process_open_fds "));
+	assert_non_null(strstr(a->body, "\ntap_ready 1\n"));
+	assert_non_null(strstr(a->body, "\ntap_critical 1\n"));
 	assert_non_null(strstr(a->body, "tap_log_lines_total{level=\"err\"} "));
 	assert_int_equal(ask(o, "/nowhere")->status, 404);
 	struct ops *second = NULL; /* the port is taken: said, not fatal to the first */

@@ -273,6 +273,48 @@ static void a_skewed_grid_is_made_again(void **state)
 	assert_memory_equal(&g, &again, sizeof g);
 }
 
+/* What is told of one cell is the grid's, for each of them and for no other. */
+static void a_cell_is_told_as_the_grid_has_it(void **state)
+{
+	(void) state;
+	static struct quote_grid g, room;
+	struct quote_made m = quote_at(1771234567890, 9743210);
+	struct quote_cell told;
+	srand(5);
+	quote_fill(&g, &m, &layer);
+	room = g;
+	for (int i = 0; i < g.columns; i++)
+		for (int j = 0; j < g.rows; j++)
+			room.rates[i][j] = rand() % 300000;
+	quote_skew(&g, &m, &room, 250000);
+	int64_t open = 0;
+	for (int i = -1; i <= g.columns; i++)
+		for (int j = -1; j <= g.rows; j++) {
+			int64_t low = g.low_cents + j * g.row_cents;
+			struct cell c = { g.t0_s[0] + i * 5, low, low + g.row_cents };
+			bool there = i >= 0 && i < g.columns && j >= 0 && j < g.rows;
+			assert_int_equal(quote_cell(&told, &m, &layer, &c), there);
+			if (!there)
+				continue;
+			assert_int_equal(told.rate_e4, g.rates[i][j]);
+			assert_int_equal(told.skew, m.skew[i][j]);
+			if (told.rate_e4 == 0)
+				continue;
+			int64_t again = INT64_C(9500000000000) / told.touch_ppb;
+			assert_true(again >= 200000 || llabs(again - told.unskewed_e4) <= 1);
+			assert_int_equal(told.rate_e4, told.unskewed_e4 - told.unskewed_e4 * told.skew / QUOTE_SKEW_WHOLE);
+			open++;
+		}
+	assert_true(open > 10);
+	struct cell aside = { g.t0_s[0] + 1, g.low_cents, g.low_cents + g.row_cents }, between = { g.t0_s[0], g.low_cents + 1, g.low_cents + 2001 };
+	assert_false(quote_cell(&told, &m, &layer, &aside));
+	assert_false(quote_cell(&told, &m, &layer, &between));
+	m.stopped = true;
+	aside.t0_s = g.t0_s[0];
+	assert_true(quote_cell(&told, &m, &layer, &aside));
+	assert_int_equal(told.rate_e4, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -286,6 +328,7 @@ int main(void)
 		cmocka_unit_test(no_cell_is_worth_more_than_its_stake),
 		cmocka_unit_test(what_the_house_took_skews_and_closes),
 		cmocka_unit_test(a_skewed_grid_is_made_again),
+		cmocka_unit_test(a_cell_is_told_as_the_grid_has_it),
 	};
 	return cmocka_run_group_tests_name("quote", tests, NULL, NULL);
 }

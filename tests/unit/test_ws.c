@@ -302,7 +302,7 @@ static void await_redis(void)
 	for (int64_t until = clk_mono_ms() + 5000;; turn()) {
 		buf_clear(&b);
 		ws_metrics(&b, ws);
-		if (strstr(b.p, "tap_ws_redis_up 1"))
+		if (strstr(b.p, "tap_redis_up 1"))
 			break;
 		assert_true(clk_mono_ms() < until);
 	}

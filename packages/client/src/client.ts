@@ -1,11 +1,11 @@
 // A player: signs in, bets, withdraws, hears of everything that is his exactly once, and checks what he is told.
-import { OutcomeUnknown, TapError, Unavailable } from './errors.js';
+import { NotFound, OutcomeUnknown, TapError, Unavailable } from './errors.js';
 import { Feed, type SocketClass } from './feed.js';
 import { Api } from './http.js';
 import { Told } from './repair.js';
 import { Key, betText, withdrawalText, type Signer } from './sign.js';
 import type { Bet, Column, Constants, Events, Grid, LedgerEntry, Me, PlacedBet, SessionKeyLimits, Tick, Withdrawal } from './types.js';
-import { NO_DIGEST, cellOf, columnOf, outcomeOf, payoutOf, type ColumnRules } from './verify.js';
+import { NO_DIGEST, cellOf, checkBet, columnOf, type Verdict } from './verify.js';
 
 export interface ClientOptions {
 	/** https://host, as the page has it. */
@@ -29,6 +29,7 @@ export interface Challenge { message: string; expires_at: number; session_key_li
 export interface BetRequest { cell: string; stake: number; /** The least that is taken. */ rate: number }
 
 const RESENDS = 3, RESEND_MS = 400;
+const ANCHOR_REACH_MS = 600_000; // further back no anchor counts: the gap voids the column anyway
 const sleep = (ms: number) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
 export class TapClient {
@@ -173,25 +174,33 @@ export class TapClient {
 
 	/** The column from the ticks that the server shows, and whether its own record says the same. */
 	async verifyColumn(t0: number): Promise<{ computed: Column; recorded: Column; agrees: boolean }> {
-		const recorded = (await this.api.call<Column>('GET', `/columns/${t0}`)).body;
-		const computed = await this.computeColumn(t0, recorded.prev_digest ?? NO_DIGEST);
+		const recorded = await this.column(t0);
+		const computed = await columnOf(await this.ticksOf(t0, 'prices'), t0, recorded.prev_digest ?? NO_DIGEST, await this.rules());
 		return { computed, recorded, agrees: computed.digest === recorded.digest && computed.status === recorded.status &&
 			computed.path_low === recorded.path_low && computed.path_high === recorded.path_high };
 	}
 
-	/** A decided bet by its column's ticks: outcome and payout as they must be, and whether they are. */
-	async verifyBet(bet: Bet): Promise<{ outcome: Bet['status']; payout: number; agrees: boolean }> {
-		const { computed, agrees } = await this.verifyColumn(cellOf(bet.cell).t0);
-		const outcome = outcomeOf(computed, bet.cell);
-		const payout = payoutOf(bet.stake, bet.rate, outcome);
-		return { outcome, payout, agrees: agrees && outcome === bet.status && payout === bet.payout };
+	/** A decided bet, as betOf() gives it, by its column's ticks: those of the price history (7 days), or those of the evidence, which stay
+	 *  as long as the bet itself is shown. */
+	async verifyBet(bet: Bet, from: 'prices' | 'evidence' = 'prices'): Promise<Verdict> {
+		const { t0 } = cellOf(bet.cell), rules = await this.rules();
+		const previous = await this.column(t0 - rules.column_seconds).catch((e: unknown) => {
+			if (e instanceof NotFound)
+				return undefined; // the first column of all
+			throw e;
+		});
+		return checkBet(bet, await this.ticksOf(t0, from), rules, previous?.digest);
 	}
 
-	private async computeColumn(t0: number, prevDigest: string): Promise<Column> {
-		const rules: ColumnRules = await this.rules();
-		const from = t0 * 1000 - 60_000, to = (t0 + rules.column_seconds) * 1000;
-		const { ticks } = (await this.api.call<{ ticks: Tick[] }>('GET', '/prices', { query: { from, to } })).body;
-		return columnOf(ticks, t0, prevDigest, rules);
+	private async column(t0: number): Promise<Column> {
+		return (await this.api.call<Column>('GET', `/columns/${t0}`)).body;
+	}
+
+	private async ticksOf(t0: number, source: 'prices' | 'evidence'): Promise<Tick[]> {
+		if (source === 'evidence')
+			return (await this.api.call<{ path?: Tick[] }>('GET', `/columns/${t0}`, { query: { path: 1 } })).body.path ?? [];
+		const from = t0 * 1000 - ANCHOR_REACH_MS, to = (t0 + (await this.rules()).column_seconds) * 1000;
+		return (await this.api.call<{ ticks: Tick[] }>('GET', '/prices', { query: { from, to } })).body.ticks;
 	}
 
 	private async rules(): Promise<Constants> {

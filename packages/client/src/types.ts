@@ -48,6 +48,28 @@ export interface Column {
 	prev_digest: string | null;
 }
 
+/** What a bet's rate was made from. */
+export interface Pricing {
+	quote_id: number;
+	t: number;
+	/** The price when the quote was made. */
+	price: number;
+	/** The probability that the path touches the cell, 1e-9, rounded. */
+	touch_ppb: number;
+	margin_bp: number;
+	/** Before the house's exposure lowered it by floor(unskewed * skew / skew_whole). */
+	unskewed: number;
+	skew: number;
+	skew_whole: number;
+	rate: number;
+	max_rate: number;
+	tick_ms: number;
+	layer_version: number;
+	layer: string;
+	volatility: { half_life_s: number; ppm: number }[];
+	uneven_ppm: number;
+}
+
 export interface Bet {
 	bet_id: string;
 	cell: string;
@@ -57,7 +79,12 @@ export interface Bet {
 	payout: number | null;
 	placed_at: number;
 	resolved_at: number | null;
+	/** Once decided: the column's. */
 	evidence?: Column;
+	/** Of one decided bet, not of a list: the tick with which the path first touched the cell, null when it did not decide. */
+	deciding_tick?: Tick | null;
+	/** Of one decided bet: null when it is not known. */
+	pricing?: Pricing | null;
 }
 
 /** What a session key may do: stakes in micro-USD, its life in seconds; it never withdraws. */

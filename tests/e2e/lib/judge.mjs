@@ -10,6 +10,12 @@ export function parseCell(cell) {
 	return { t0, low, high };
 }
 
+// By the straight lines: in the cell, or on the other side of it than the tick before.
+function firstTouch(path, { low, high }) {
+	const side = ([, p]) => (p < low ? -1 : p > high ? 1 : 0);
+	return path.findIndex((tick, i) => side(tick) === 0 || (i > 0 && side(tick) === -side(path[i - 1])));
+}
+
 // The path of a column from ticks in order: anchor, ticks, bounds, digest, whether it is void.
 export function judge(ticks, t0, prevDigest) {
 	const start = t0 * 1000, end = start + W * 1000;
@@ -30,7 +36,7 @@ export function judge(ticks, t0, prevDigest) {
 	const times = [...path.map(([t]) => t), end];
 	const gap = times.slice(1).some((t, i) => t - times[i] > GAP_MS);
 	return { anchor, n: path.length, low: Math.min(...path.map(([, p]) => p)), high: Math.max(...path.map(([, p]) => p)),
-		digest: hash.digest('hex'), void: !anchor || gap };
+		digest: hash.digest('hex'), void: !anchor || gap, path, deciding: (cell) => path[firstTouch(path, parseCell(cell))] };
 }
 
 export function outcome(judged, cell) {

@@ -25,6 +25,8 @@ export function textOf(n: Notice): string {
 	}
 }
 
+/** The cell itself shows it; these words are for who does not see the board. */
+const SEEN_ON_BOARD = new Set<Notice['kind']>(['pending', 'confirmed', 'lost']);
 const GOOD = new Set<Notice['kind']>(['won', 'confirmed']), BAD = new Set<Notice['kind']>(['refused', 'sign-in-failed', 'absent', 'unknown']);
 
 export function Notices() {
@@ -40,7 +42,7 @@ export function Notices() {
 		<div className="notices" role="log" aria-live="polite" aria-relevant="additions">
 			{notice && (
 				<p key={notice.id} id="notice" data-kind={notice.kind} data-code={notice.kind === 'refused' ? notice.code : undefined}
-					className={`notice ${GOOD.has(notice.kind) ? 'good' : BAD.has(notice.kind) ? 'bad' : ''} ${notice.kind === 'pending' ? 'unseen' : ''}`}>
+					className={`notice ${GOOD.has(notice.kind) ? 'good' : BAD.has(notice.kind) ? 'bad' : ''} ${SEEN_ON_BOARD.has(notice.kind) ? 'unseen' : ''}`}>
 					{textOf(notice)}
 					{notice.kind === 'chain' && <button type="button" onClick={() => game.switchChain()}>{words.wallet.switchChain}</button>}
 				</p>
