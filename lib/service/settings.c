@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "zst.h"
+
 #define USD(n) #n "000000"
 
 static void rows_for(struct settings *s, struct conf_row rows[static 96])
@@ -139,7 +141,11 @@ static void rows_for(struct settings *s, struct conf_row rows[static 96])
 	ROW("TAP_INTEGRITY_SECONDS", CONF_INT, &s->integrity_s, "86400", 1, 604800, "s", "distance of two integrity checks",
 			FOR_ARCHIVER);
 	ROW("TAP_S3_ENDPOINT", CONF_TEXT, &s->s3_endpoint, "", 0, 255, "URL", "http[s]://host[:port]; empty: nothing is shipped",
-			FOR_ARCHIVER | FOR_CTL);
+			FOR_ARCHIVER | FOR_CTL | FOR_API);
+	ROW("TAP_SHIP_LAG_SECONDS", CONF_INT, &s->ship_lag_s, "30", 1, 86400, "s",
+			"no withdrawals while the object store is further behind", FOR_ARCHIVER | FOR_API);
+	ROW("TAP_DRILL_SECONDS", CONF_INT, &s->drill_s, "604800", 0, 31536000, "s",
+			"distance of two drills, restores into a scratch folder; 0: none", FOR_ARCHIVER);
 	ROW("TAP_S3_BUCKET", CONF_TEXT, &s->s3_bucket, "tap-trading", 3, 63, "name", "what archives and backups go to",
 			FOR_ARCHIVER | FOR_CTL);
 	ROW("TAP_S3_REGION", CONF_TEXT, &s->s3_region, "us-east-1", 1, 40, "name", "what requests are signed for",
@@ -151,6 +157,18 @@ static void rows_for(struct settings *s, struct conf_row rows[static 96])
 			"most that a transfer takes of the line; 0: no bound", FOR_ARCHIVER | FOR_CTL);
 	ROW("TAP_S3_STILL_MS", CONF_INT, &s->s3_still_ms, "20000", 1000, 600000, "ms",
 			"a connection on which nothing moves for as long is given up", FOR_ARCHIVER | FOR_CTL);
+	ROW("TAP_ARCHIVE_KEEP_WEEKS", CONF_INT, &s->archive_keep_weeks, "4", 0, 1000, "weeks",
+			"a closed week's file stays here for as long, also after it was archived or fetched", FOR_ARCHIVER | FOR_CTL);
+	ROW("TAP_ARCHIVE_LEVEL", CONF_INT, &s->archive_level, "6", 1, 19, "zstd level", "how hard archives are compressed",
+			FOR_ARCHIVER | FOR_CTL);
+	ROW("TAP_ARCHIVE_WINDOW_LOG", CONF_INT, &s->archive_window_log, "21", 10, ZST_WINDOW_LOG_MAX, "log2(bytes)",
+			"how far back a repetition is seen; costs that much memory, and more to compress", FOR_ARCHIVER | FOR_CTL);
+	ROW("TAP_ARCHIVE_CPU_PERCENT", CONF_INT, &s->archive_cpu_percent, "50", 1, 100, "%",
+			"most that archiving takes of one processor, besides yielding to all others", FOR_ARCHIVER | FOR_CTL);
+	ROW("TAP_ARCHIVE_MULTIPART_BYTES", CONF_INT, &s->archive_multipart_bytes, "67108864", 1, 5000000000, "bytes",
+			"a longer archive is sent in parts, which an interruption keeps", FOR_ARCHIVER | FOR_CTL);
+	ROW("TAP_ARCHIVE_PART_BYTES", CONF_INT, &s->archive_part_bytes, "16777216", S3_PART_LEAST, 1000000000, "bytes",
+			"length of such a part", FOR_ARCHIVER | FOR_CTL);
 	ROW("TAP_S3_TRIES", CONF_INT, &s->s3_tries, "5", 1, 100, "tries", "of a request that met weather", FOR_ARCHIVER | FOR_CTL);
 #undef ROW
 	rows[n] = (struct conf_row){ 0 };
