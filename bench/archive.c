@@ -1,6 +1,6 @@
 /* A week's way to the object store, as the archiver does it: `bench-archive`, with the product's TAP_* settings. The current week of
- * TAP_DATA_DIR (bench-store's FILL makes one of any size) is closed, archived, purged and fetched back. Prints one JSON object: sizes, times,
- * and the most memory that was resident. TAP_BENCH_SEND_ONLY=1: it is neither purged nor fetched. */
+ * TAP_DATA_DIR (bench-store's FILL makes one of any size) is closed, archived, purged and fetched back. Prints one JSON object: sizes,
+ * times, and the most memory that was resident. TAP_BENCH_SEND_ONLY=1: it is neither purged nor fetched. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
