@@ -14,6 +14,7 @@
 #include "referee_path.h"
 #include "sim.h"
 #include "week.h"
+#include "withdraw.h"
 
 enum { COLUMNS = 2048, BETS = 64, NONCES = 1 << 16, W = 5, H = 2000, AHEAD = 12, LIFE_MS = 1000, UNDROPPED_MS = 40000, TAPS = 64, DECIDED = 512 };
 
@@ -53,7 +54,7 @@ static struct {
 	struct verdict pending; /* what the column asked for last will be, when it is recorded now */
 	struct intake_tap unknown[TAPS]; /* could not be told */
 	size_t n_unknown;
-	int64_t open;                    /* worst payouts of what is not decided */
+	int64_t open_bets, open_columns; /* worst payouts of the bets that are not decided, of the columns that are not */
 	struct {
 		int64_t at_ms, worst;
 	} decided[DECIDED];              /* lately, the newest before n_decided */
@@ -81,6 +82,12 @@ struct wallet referee_wallet(int w)
 int64_t referee_balance(int w)
 {
 	return r.wallets[w].balance;
+}
+
+int referee_withdraws(int w, int64_t micros)
+{
+	const struct model_wallet *m = &r.wallets[w];
+	return m->suspended ? WITHDRAW_E_SUSPENDED : m->balance < micros ? WITHDRAW_E_FUNDS : 0;
 }
 
 void referee_open_books(void)
@@ -164,6 +171,7 @@ static void settle_bet(struct model_bet *b, const struct verdict *v)
 	struct model_wallet *w = &r.wallets[b->w];
 	b->state = outcome(v, b);
 	b->payout = b->state == BET_WON ? pays(b->stake, b->rate) : b->state == BET_VOID ? b->stake : 0;
+	r.open_bets -= pays(b->stake, b->rate);
 	w->balance += b->payout;
 	w->open_stake -= b->stake;
 	w->open_bets--;
@@ -241,7 +249,7 @@ static void sync_column(struct store *db, struct model_column *c, bool settling)
 	if (!all)
 		return;
 	c->decided_ms = sim.true_ms;
-	r.open -= c->worst;
+	r.open_columns -= c->worst;
 	r.decided[r.n_decided].at_ms = sim.true_ms;
 	r.decided[r.n_decided].worst = c->worst;
 	r.n_decided = (r.n_decided + 1) % DECIDED;
@@ -326,10 +334,10 @@ static enum intake_result judge_place(const struct tap *t, const struct quote_gr
 	return there ? INTAKE_BET_EXISTS : INTAKE_CONFIRMED;
 }
 
-/* What the house has open: surely, and with what it may not have forgotten yet. */
+/* What the house has open: surely, and with what it may not have forgotten yet, as the decided bets of a column that is not done. */
 static int64_t house_open(bool with_decided)
 {
-	int64_t sum = r.open;
+	int64_t sum = with_decided ? r.open_columns : r.open_bets;
 	for (int i = 0; with_decided && i < DECIDED && r.decided[(r.n_decided + DECIDED - 1 - i) % DECIDED].at_ms >=
 			r.house_kept_ms - UNDROPPED_MS; i++)
 		sum += r.decided[(r.n_decided + DECIDED - 1 - i) % DECIDED].worst;
@@ -405,7 +413,8 @@ static struct model_bet *place(const struct tap *t, int64_t rate)
 		.signed_s = t->timestamp_s, .state = BET_CONFIRMED };
 	memcpy(b->nonce, t->nonce, NONCE_SIZE);
 	c->worst += pays(b->stake, b->rate);
-	r.open += pays(b->stake, b->rate);
+	r.open_columns += pays(b->stake, b->rate);
+	r.open_bets += pays(b->stake, b->rate);
 	m->balance -= b->stake;
 	m->open_stake += b->stake;
 	m->open_bets++;
