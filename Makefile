@@ -1,10 +1,11 @@
 # Thin on purpose: each target is a script that can be read and run by itself.
-.PHONY: help run test coverage torture fuzz bench build install format check clean bench-ws bench-page
+.PHONY: help run test coverage torture mutants fuzz bench build install format check clean bench-ws bench-page
 
 help:
 	@echo 'make run      build and start the whole product here (PORT=8000, FEED=live for the real venues)'
 	@echo 'make test     build and run every test; the last line is "N passed, N failed"'
 	@echo 'make torture  the long forms of the tests of money, resumable; TORTURE_MINUTES=120 bounds a run'
+	@echo 'make mutants  break a promise at a time in a copy of the tree, and see that its test fails'
 	@echo 'make fuzz     run each fuzzer for a minute (FUZZ_SECONDS=60)'
 	@echo 'make coverage  which branches of the money code no test takes: build/coverage/report.txt'
 	@echo 'make bench    measure: each line of what must hold under load, with its bound, as JSON and a table (LONG=1: all of them)'
@@ -23,6 +24,10 @@ test:
 
 torture:
 	@exec scripts/torture
+
+mutants:
+	@scripts/deps run test
+	@exec tests/mutants/run
 
 fuzz:
 	@scripts/deps run fuzz

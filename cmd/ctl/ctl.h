@@ -110,6 +110,8 @@ int verb_archive_list(struct ctl *c);
 int verb_archive_run(struct ctl *c);
 int verb_archive_fetch(struct ctl *c);
 int verb_backup_run(struct ctl *c);
+int verb_backup_restore(struct ctl *c);
+int verb_backup_drill(struct ctl *c);
 int verb_withdrawals_list(struct ctl *c);
 int verb_withdrawals_approve(struct ctl *c);
 int verb_withdrawals_reject(struct ctl *c);

@@ -98,6 +98,16 @@ const struct ctl_verb ctl_verbs[] = {
 	{ "backup run", "[--reason TEXT]", "makes and verifies a local backup now", verb_backup_run,
 		"A folder that is a data folder, audited before it gets its name. 75: one is made just now, or there is no room.",
 		"tap-trading-ctl backup run --reason 'before migrate'\n" },
+	{ "backup restore", "[--snapshot STAMP] [--accept-loss] [--reason TEXT]",
+		"from an empty data folder to audited books, out of the object store", verb_backup_restore,
+		"The newest snapshot, the segments after it made again by the code that made them first, every audit, the trial "
+		"balance. It says up to which moment. A folder with books is refused (73); a changed or missing object too, and named "
+		"(1): --accept-loss restores up to there.",
+		"tap-trading-ctl backup restore\n"
+		"tap-trading-ctl backup restore --snapshot 20261121T160000.000Z --accept-loss --json\n" },
+	{ "backup drill", "[--snapshot STAMP]", "restores into a scratch folder, audits, tells how old and how long", verb_backup_drill,
+		"Nothing that is there is touched; the folder is removed. The archiver does it once a week by itself.",
+		"tap-trading-ctl backup drill\n" },
 	{ "migrate status", "", "versions of the files against this program's", verb_migrate_status,
 		"What `up` would do.",
 		"tap-trading-ctl migrate status\n" },

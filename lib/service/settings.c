@@ -141,7 +141,11 @@ static void rows_for(struct settings *s, struct conf_row rows[static 96])
 	ROW("TAP_INTEGRITY_SECONDS", CONF_INT, &s->integrity_s, "86400", 1, 604800, "s", "distance of two integrity checks",
 			FOR_ARCHIVER);
 	ROW("TAP_S3_ENDPOINT", CONF_TEXT, &s->s3_endpoint, "", 0, 255, "URL", "http[s]://host[:port]; empty: nothing is shipped",
-			FOR_ARCHIVER | FOR_CTL);
+			FOR_ARCHIVER | FOR_CTL | FOR_API);
+	ROW("TAP_SHIP_LAG_SECONDS", CONF_INT, &s->ship_lag_s, "30", 1, 86400, "s",
+			"no withdrawals while the object store is further behind", FOR_ARCHIVER | FOR_API);
+	ROW("TAP_DRILL_SECONDS", CONF_INT, &s->drill_s, "604800", 0, 31536000, "s",
+			"distance of two drills, restores into a scratch folder; 0: none", FOR_ARCHIVER);
 	ROW("TAP_S3_BUCKET", CONF_TEXT, &s->s3_bucket, "tap-trading", 3, 63, "name", "what archives and backups go to",
 			FOR_ARCHIVER | FOR_CTL);
 	ROW("TAP_S3_REGION", CONF_TEXT, &s->s3_region, "us-east-1", 1, 40, "name", "what requests are signed for",

@@ -1,8 +1,8 @@
 /* snapshot.h - a whole, verified copy of the week's book in the object store, from which a restore goes on by segments.
  * Service floor, on s3, zst, backup, ship_place.
  * PREFIXsnapshots/<stamp>/ holds bets_YYYY_wWW.db.zst, meta.db.zst and, written last and once, `manifest`: lines of text, first
- * "tap-trading snapshot 1", then where shipping stood when the copy was begun (ship_place.h), a line `file NAME bytes sha256 bytes sha256`
- * for each file (as it is, and as it is stored), last `sha256` of all lines before. Without a manifest it is none.
+ * "tap-trading snapshot 1", then where shipping stood when the copy was begun (ship_place.h), a line
+ * `file NAME bytes sha256 bytes sha256` for each file (as it is, and as it is stored), last `sha256` of all lines before. Without a manifest it is none.
  * Always true: what is in a snapshot passed every audit (backup.h); it holds at least what was shipped by the segment that it names, so that
  *   the segments after that one, made again over it, lead on without a gap.
  * Thread: one owner of the s3. Memory: bounded. */
