@@ -64,7 +64,8 @@ static int parse_options(struct options *o, int argc, char **argv)
 		case 't': o->threads = (unsigned) strtoul(optarg, NULL, 10); break;
 		case 'd':
 			o->told = fopen(optarg, "ae");
-			r = o->told ? 0 : err_say(-errno, "%s: %s", optarg, strerror(errno));
+			/* line by line: who is killed has told what he was told */
+			r = o->told && setvbuf(o->told, NULL, _IOLBF, 0) == 0 ? 0 : err_say(-errno, "%s: %s", optarg, strerror(errno));
 			break;
 		case 'p': r = procs_add(&o->procs, optarg); break;
 		default: return err_say(-EINVAL, "an unknown option");
