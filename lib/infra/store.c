@@ -112,6 +112,9 @@ static int set_up(struct store *s)
 		if (rc != SQLITE_OK)
 			return store_fail(s, rc, "db_config");
 	}
+	int rc = store_add_given(s->db);
+	if (rc != SQLITE_OK)
+		return store_fail(s, rc, "given");
 	/* Without recursive_triggers a REPLACE would delete a row past the trigger that forbids it. */
 	char sql[256];
 	(void) snprintf(sql, sizeof sql, "PRAGMA mmap_size=0; PRAGMA cache_size=-%d; PRAGMA temp_store=MEMORY;"
