@@ -261,8 +261,8 @@ void settings_help(unsigned who, const struct manual *p)
 	manual_section(p, "ENVIRONMENT");
 	manual_text(p, "One file serves all programs of the suite; a TAP_ key that none of them knows is an error.");
 	conf_help(rows, who, true, p);
-	manual_item(p, "CREDENTIALS_DIRECTORY", "The secret REDIS_PASSWORD is read from the file of that name in this folder, "
-			"or from the file that TAP_REDIS_PASSWORD_FILE names, never from the environment itself.");
+	manual_item(p, "CREDENTIALS_DIRECTORY", "The secrets REDIS_PASSWORD and S3_CREDENTIALS are read from the files of these "
+			"names in this folder, or from the files that TAP_<NAME>_FILE names, never from the environment itself.");
 	if (p->roff)
 		return; /* each has its own page */
 	manual_section(p, "Keys of the other programs, checked here too");
