@@ -238,7 +238,7 @@ static void metrics(struct buf *out)
 	ops_histogram(out, "tap_bet_seconds", "from the request to its answer", &api.bet_seconds);
 	ops_counter(out, "tap_events_announced_total", "events given to Redis", st.announced);
 	ops_counter(out, "tap_events_dropped_total", "events that found no way to Redis", st.announce_dropped);
-	ops_gauge(out, "tap_open_exposure_usd", "the house's worst case over all open bets",
+	ops_gauge(out, "tap_open_exposure_dollars", "the house's worst case over all open bets",
 			(double) st.open_exposure.micros / MICROS_PER_USD);
 	ops_gauge(out, "tap_redis_up", "1 while Redis answers", st.redis_up);
 	ops_gauge(out, "tap_betting", "1 while bets are taken", view.betting);
