@@ -29,7 +29,8 @@ product_prepare()
 
 start_replay()
 {
-	net build/release/bin/venue-replay --listen 127.0.0.1:9089 --control "$work/replay.sock" >"$work/replay.log" 2>&1 </dev/null &
+	# Not by net(): what is ended later is to be the program itself, no shell before it.
+	nsenter --net="/run/netns/$machine" -- build/release/bin/venue-replay --listen 127.0.0.1:9089 --control "$work/replay.sock" >"$work/replay.log" 2>&1 </dev/null &
 	replay=$!
 }
 
@@ -123,7 +124,7 @@ bets_are_taken()
 load_start()
 {
 	await 60 bets_are_taken || return
-	net build/release/bin/bench-load --api 127.0.0.1:8080 --to 127.0.0.1:8000 --from 127.0.1.1 --spread 60 --connections 64 \
+	nsenter --net="/run/netns/$machine" -- build/release/bin/bench-load --api 127.0.0.1:8080 --to 127.0.0.1:8000 --from 127.0.1.1 --spread 60 --connections 64 \
 		--plan "steady:$rate:$2" --sign-threads 1 --told "$work/told.$1" >"$work/load.$1" 2>"$work/load.$1.err" </dev/null &
 	load=$!
 	await 60 test -s "$work/told.$1"
