@@ -16,7 +16,8 @@ export function Header() {
 			<Price />
 			<div className="who">
 				{me && (
-					<p className="balance" aria-label={words.header.balance}>
+					<p className="balance">
+						<span className="unseen">{words.header.balance}</span>
 						<strong id="balance">{usdExact(me.balance)}</strong>
 						<small>{words.header.open(me.openBets, me.openStake)}</small>
 					</p>
@@ -44,8 +45,8 @@ function Price() {
 		document.title = price === undefined ? words.title : `${level(price)} · ${words.title}`;
 	}, [price === undefined ? undefined : Math.round(price / 100)]);
 	return (
-		<p className={live ? 'price' : 'price stale'} aria-label={price === undefined ? undefined : words.header.price(asPrice(price))}>
-			<span id="price" aria-hidden="true">{price === undefined ? '–' : asPrice(price)}</span>
+		<p className={live ? 'price' : 'price stale'}>
+			<span className="unseen">{words.header.price}</span> <span id="price">{price === undefined ? '–' : asPrice(price)}</span>
 		</p>
 	);
 }

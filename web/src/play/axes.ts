@@ -71,21 +71,20 @@ export function drawAxes(ctx: CanvasRenderingContext2D, f: Frame, pitch: Pitch, 
 			ctx.fillText(words.play.column(Math.ceil((t * 1000 - now) / 1000)), x, TOP / 2 + 1);
 	}
 	ctx.textAlign = 'right';
-	const step = rowPx >= 22 ? 1 : 2;
+	const step = rowPx >= 22 ? 1 : 2, at = price === undefined ? -Infinity : Math.min(f.height - 12, Math.max(TOP + 12, yOf(f, price)));
 	for (let p = low[0]; p <= low[1] + pitch.rowCents; p += pitch.rowCents) {
 		const y = yOf(f, p);
-		if (y > TOP + 6 && Math.round(p / pitch.rowCents) % step === 0)
+		if (y > TOP + 6 && Math.abs(y - at) > 17 && Math.round(p / pitch.rowCents) % step === 0)
 			ctx.fillText(level(p), f.width - 6, y);
 	}
 	if (price === undefined)
 		return;
-	const y = Math.min(f.height - 12, Math.max(TOP + 12, yOf(f, price)));
 	ctx.font = font(11, 700);
-	const text = level(price), width = GUTTER - 2;
+	const width = GUTTER - 2;
 	ctx.fillStyle = live ? palette.price : palette.quiet;
 	ctx.beginPath();
-	ctx.roundRect(f.width - width - 2, y - 11, width, 22, 6);
+	ctx.roundRect(f.width - width - 2, at - 11, width, 22, 6);
 	ctx.fill();
 	ctx.fillStyle = palette.dark ? '#14100a' : '#ffffff';
-	ctx.fillText(text, f.width - 7, y + 0.5);
+	ctx.fillText(level(price), f.width - 7, at + 0.5);
 }

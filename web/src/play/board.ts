@@ -166,7 +166,8 @@ export class Board {
 			return; // less motion: a step for each tick
 		const f = this.camera.frame(size, now, price, pitch, market.grid?.rows.count ?? ROWS_DEFAULT, Math.min(100, stamp - this.drawnAt), still);
 		const beat = still ? 0.5 : 0.5 - 0.5 * Math.cos(stamp / 1000 * 2 * Math.PI);
-		const live = performance.now() - market.heardAt < STALE_MS;
+		const { link, feed } = game.view.get();
+		const live = link === 'open' && feed !== 'critical' && performance.now() - market.heardAt < STALE_MS;
 		this.frame = f;
 		this.drawnAt = stamp;
 		ctx.setTransform(this.dpr, 0, 0, this.dpr, 0, 0);

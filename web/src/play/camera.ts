@@ -3,6 +3,8 @@ import type { Frame, Pitch, Size } from './geometry.js';
 
 /** Of a cell, in CSS pixels: below, its multiplier cannot be read, above, nothing else is seen. */
 const LEAST = { column: 30, row: 20 }, MOST = { column: 170, row: 130 };
+/** Of a wide board: the last minute, and from now to the end of the last column that can be bet on, with room for the shade. */
+const PAST_SHOWN_MS = 60_000, SHOWN_MS = 132_000;
 const PAST_MS = 150_000, FUTURE_MS = 75_000, ROWS_AWAY = 16;
 /** The price may wander so far from the middle before the board moves with it, as a part of the height. */
 const CALM = 0.14, EASE_MS = 700, NARROW = 700;
@@ -35,7 +37,7 @@ export class Camera {
 	/** Wide: the last minute and all of the next. Narrow: cells that a thumb can hit. */
 	private fit(pitch: Pitch, rows: number): void {
 		const { width, height } = this.size, narrow = width < NARROW;
-		const whole = (width - GUTTER) / (125_000 / pitch.columnMs);
+		const whole = (width - GUTTER) / (SHOWN_MS / pitch.columnMs);
 		this.columnPx = narrow ? 48 : clamp(whole, 40, 110);
 		this.rowPx = narrow ? 38 : clamp((height - 28) / rows, 24, 48);
 	}
@@ -63,7 +65,7 @@ export class Camera {
 
 	private nowX(): number {
 		const { width } = this.size;
-		return width < NARROW ? width * 0.2 : (width - GUTTER) * 60 / 125;
+		return width < NARROW ? width * 0.2 : (width - GUTTER) * PAST_SHOWN_MS / SHOWN_MS;
 	}
 
 	pan(dx: number, dy: number, pitch: Pitch): void {

@@ -235,7 +235,9 @@ export class Game {
 			return;
 		const wallet = this.wallets.again(kept.wallet, kept.session.wallet);
 		try {
-			await this.client.resume(kept.session, { signer: wallet, sessionKey: new Key(kept.secret) });
+			const sessionKey = new Key(kept.secret);
+			await sessionKey.signMessage({ message: '' }); // the first signature of a visit takes long: not that of the first tap
+			await this.client.resume(kept.session, { signer: wallet, sessionKey });
 			this.enter(wallet, kept.session.expires_at);
 			await this.look();
 		} catch (error) {

@@ -8,7 +8,7 @@ export const en = {
 	close: 'Close',
 
 	header: {
-		price: (p: string) => `Bitcoin price ${p}`,
+		price: 'Bitcoin price',
 		balance: 'Balance',
 		open: (n: number, stake: number) => (n === 0 ? 'No open bets' : `${n} open, ${usd(stake)}`),
 		signIn: 'Sign in',

@@ -1,0 +1,197 @@
+// Debian's chromium on the page of a running product. What must never happen is watched from the first moment on: an error on the
+// console, a violation of the page's own policy, a request to anybody else.
+import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+import { privateKeyToAccount, generatePrivateKey } from 'viem/accounts';
+import { until } from './product.mjs';
+
+const top = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
+const shots = path.join(top, 'build/page-shots');
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+export const DESKTOP = { viewport: { width: 1440, height: 900 }, colorScheme: 'dark' };
+export const PHONE = { viewport: { width: 390, height: 844 }, colorScheme: 'dark', isMobile: true, hasTouch: true, deviceScaleFactor: 2 };
+
+export const launch = () => chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+
+// Runs in the page before its own script: how long each frame kept the main thread, and what the policy refused.
+function watch() {
+	const frames = { spent: [], apart: [] }, violations = [];
+	let last = 0;
+	const ask = globalThis.requestAnimationFrame.bind(globalThis);
+	globalThis.requestAnimationFrame = (draw) => ask((stamp) => {
+		const began = performance.now();
+		draw(stamp);
+		frames.spent.push(performance.now() - began);
+		if (last)
+			frames.apart.push(stamp - last);
+		last = stamp;
+	});
+	document.addEventListener('securitypolicyviolation', (e) => violations.push(`${e.violatedDirective} ${e.blockedURI}`));
+	Object.assign(globalThis, { seenOfPage: { frames, violations } });
+}
+
+export class Visitor {
+	// context: a browser context to share, as a second tab does.
+	static async open(product, browser, options = DESKTOP, context = undefined, before = undefined) {
+		const v = new Visitor();
+		Object.assign(v, { product, own: !context, context: context ?? await browser.newContext(options), complaints: [] });
+		v.page = await v.context.newPage();
+		v.page.on('pageerror', (e) => v.complaints.push(`thrown: ${e.message}`));
+		v.page.on('console', (m) => {
+			// The browser itself reports each refused request and each lost connection so; the page is judged by what it says then.
+			if (['error', 'warning'].includes(m.type()) && !/^Failed to load resource|^WebSocket connection to/.test(m.text()))
+				v.complaints.push(`console: ${m.text()}`);
+		});
+		v.page.on('request', (r) => {
+			if (!r.url().startsWith(`${product.origin}/`) && !r.url().startsWith('blob:'))
+				v.complaints.push(`asked elsewhere: ${r.url()}`);
+		});
+		await v.page.addInitScript(watch);
+		await before?.(v.page);
+		await v.page.goto(`${product.origin}/`);
+		await v.page.waitForFunction(() => /\d/.test(document.querySelector('#price')?.textContent ?? ''), null, { timeout: 30_000 });
+		return v;
+	}
+
+	async signIn(wallet = 'demo') {
+		const { page } = this;
+		await page.click('#who');
+		await page.click(`[data-wallet="${wallet}"]`);
+		await page.waitForSelector('#sign');
+		this.caps = await page.locator('#caps').innerText();
+		await page.click('#sign');
+		await page.waitForSelector('#balance');
+		return this.micros();
+	}
+
+	text(selector) {
+		return this.page.locator(selector).innerText();
+	}
+
+	// The balance shown, in micro-USD.
+	async micros() {
+		return Math.round(Number((await this.text('#balance')).replace(/[^\d.]/g, '')) * 100) * 10_000;
+	}
+
+	async openBets() {
+		return Number(/^(\d+) open/.exec(await this.text('.balance small'))?.[1] ?? 0);
+	}
+
+	// Chooses by keys, as who does not see the board: so many columns and rows from the first open cell at the price.
+	async choose(right, up) {
+		const { page } = this;
+		await page.focus('canvas');
+		await page.keyboard.press('Escape');
+		await page.keyboard.press('ArrowRight');
+		for (let i = 0; i < right; i++)
+			await page.keyboard.press('ArrowRight');
+		for (let i = 0; i < Math.abs(up); i++)
+			await page.keyboard.press(up > 0 ? 'ArrowUp' : 'ArrowDown');
+	}
+
+	// What a screen reader is told of the chosen cell.
+	chosen() {
+		return this.page.locator('#chosen').textContent();
+	}
+
+	notice(kind, ms = 10_000) {
+		return this.page.waitForSelector(`#notice[data-kind="${kind}"]`, { timeout: ms, state: 'attached' });
+	}
+
+	/** Bets by keys on a cell that takes it, near the price; gives what its POST said. */
+	async bet(right = 1, up = 0) {
+		for (let tries = 0; ; tries++) {
+			await this.choose(right + tries % 3, up + (tries % 5) - 2);
+			const answer = this.page.waitForResponse((r) => r.url().endsWith('/api/v1/bets') && r.request().method() === 'POST', { timeout: 1500 })
+				.catch(() => undefined);
+			await this.page.keyboard.press('Enter');
+			const response = await answer;
+			if (response?.status() === 202)
+				return { request: response.request().postDataJSON(), ...await response.json() };
+			assert.ok(tries < 20, 'no cell takes a bet');
+		}
+	}
+
+	async shot(name) {
+		mkdirSync(shots, { recursive: true });
+		await this.page.screenshot({ path: path.join(shots, `${name}.png`) });
+	}
+
+	// Faults of accessibility that keep somebody out.
+	async faults() {
+		await this.page.evaluate(axe);
+		const { violations } = await this.page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }));
+		return violations.filter((f) => ['serious', 'critical'].includes(f.impact)).map((f) => `${f.id}: ${f.nodes.map((n) => n.target).join(' ')}`);
+	}
+
+	async seen() {
+		return this.page.evaluate(() => globalThis.seenOfPage);
+	}
+
+	// Nothing that must not happen has happened.
+	async clean() {
+		assert.deepEqual(this.complaints, []);
+		assert.deepEqual((await this.seen()).violations, []);
+	}
+
+	async close() {
+		await (this.own ? this.context.close() : this.page.close());
+	}
+}
+
+// A wallet of the browser as EIP-6963 and EIP-1193 have it, with two accounts of viem behind it.
+export async function installWallet(page, rdns = 'org.example.wallet') {
+	const accounts = [privateKeyToAccount(generatePrivateKey()), privateKeyToAccount(generatePrivateKey())];
+	const asked = [];
+	await page.exposeFunction('walletSigns', async (hex, address) => {
+		asked.push(address);
+		return accounts.find((a) => a.address === address).signMessage({ message: { raw: hex } });
+	});
+	await page.addInitScript(({ addresses, rdns: name }) => {
+		const handlers = {};
+		const state = { account: addresses[0], chain: '0x1', calls: [] };
+		const provider = {
+			request: async ({ method, params }) => {
+				state.calls.push(method);
+				switch (method) {
+				case 'eth_requestAccounts': return [state.account.toLowerCase()];
+				case 'eth_chainId': return state.chain;
+				case 'personal_sign':
+					if (state.declines)
+						throw Object.assign(new Error('User rejected the request.'), { code: 4001 });
+					return globalThis.walletSigns(params[0], params[1]);
+				case 'wallet_switchEthereumChain':
+					state.chain = params[0].chainId;
+					handlers.chainChanged?.forEach((h) => h(state.chain));
+					return null;
+				default: throw Object.assign(new Error(method), { code: 4200 });
+				}
+			},
+			on: (event, handler) => { (handlers[event] ??= []).push(handler); },
+			removeListener: (event, handler) => { handlers[event] = (handlers[event] ?? []).filter((h) => h !== handler); },
+		};
+		const announce = () => globalThis.dispatchEvent(new CustomEvent('eip6963:announceProvider',
+			{ detail: Object.freeze({ info: { uuid: crypto.randomUUID(), name: 'Example Wallet', icon: 'data:,', rdns: name }, provider }) }));
+		globalThis.addEventListener('eip6963:requestProvider', announce);
+		Object.assign(globalThis, { testWallet: { state, turnTo: (account) => {
+			state.account = account;
+			handlers.accountsChanged?.forEach((h) => h(account ? [account.toLowerCase()] : []));
+		}, chain: (id) => {
+			state.chain = id;
+			handlers.chainChanged?.forEach((h) => h(id));
+		} } });
+	}, { addresses: accounts.map((a) => a.address), rdns });
+	return { accounts, asked, rdns };
+}
+
+export function quantile(values, q) {
+	const sorted = [...values].sort((a, b) => a - b);
+	return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? NaN;
+}
+
+export { until };
