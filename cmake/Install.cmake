@@ -1,6 +1,6 @@
 # What `make install` lays out: the prefix is one release (/opt/tap-trading/releases/<version>), /opt/tap-trading/current names
 # it, and the units and the example of tap.env go where systemd and its reader look. DESTDIR stages all of it.
-install(DIRECTORY ${CMAKE_SOURCE_DIR}/build/web DESTINATION .)
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/build/web ${CMAKE_SOURCE_DIR}/build/web-ops DESTINATION .)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/conf DESTINATION .)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/docs/ DESTINATION doc)
 install(FILES ${CMAKE_SOURCE_DIR}/systemd/tap.env.example DESTINATION /etc/tap-trading)
