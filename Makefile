@@ -1,14 +1,16 @@
 # Thin on purpose: each target is a script that can be read and run by itself.
-.PHONY: help run test coverage torture fuzz bench build install format check clean bench-ws
+.PHONY: help run test coverage torture mutants fuzz bench build install format check clean bench-ws bench-page
 
 help:
 	@echo 'make run      build and start the whole product here (PORT=8000, FEED=live for the real venues)'
 	@echo 'make test     build and run every test; the last line is "N passed, N failed"'
 	@echo 'make torture  the long forms of the tests of money, resumable; TORTURE_MINUTES=120 bounds a run'
+	@echo 'make mutants  break a promise at a time in a copy of the tree, and see that its test fails'
 	@echo 'make fuzz     run each fuzzer for a minute (FUZZ_SECONDS=60)'
 	@echo 'make coverage  which branches of the money code no test takes: build/coverage/report.txt'
 	@echo 'make bench    measure: each line of what must hold under load, with its bound, as JSON and a table (LONG=1: all of them)'
 	@echo 'make bench-ws measure: 10,000 players on one ws, beside a bare loop that writes the same bytes'
+	@echo 'make bench-page measure: how the page feels in a browser: taps, frames, first paint'
 	@echo 'make install  binaries, units and the page: DESTDIR=, /opt/tap-trading/releases/VERSION, and current names it'
 	@echo 'make format   lay out the changed lines of C by .clang-format; tables and embedded texts are laid out by hand'
 	@echo 'make check    static analysis by .clang-tidy, shellcheck over the scripts, and the systemd units'
@@ -23,6 +25,10 @@ test:
 torture:
 	@exec scripts/torture
 
+mutants:
+	@scripts/deps run test
+	@exec tests/mutants/run
+
 fuzz:
 	@scripts/deps run fuzz
 	@exec scripts/fuzz $${FUZZ_SECONDS:-60}
@@ -36,6 +42,10 @@ bench:
 
 bench-ws:
 	@exec scripts/bench-ws
+
+bench-page: build
+	@scripts/deps test
+	@E2E_PRESET=release exec node bench/page.mjs
 
 build:
 	@scripts/deps run

@@ -14,6 +14,7 @@
 #include "grid.h"
 #include "httpd.h"
 #include "intake.h"
+#include "log.h"
 #include "market.h"
 #include "ops.h"
 #include "settings.h"
@@ -56,6 +57,8 @@ void api_defer(struct api *a, struct httpd_req *req, work_fn *fn, void *arg);
 
 /* The answers for weather: Redis or the book is not there (logged), or too much waits. */
 void api_unavailable(struct httpd_req *req, int r, const char *what);
+/* A line that is found by the request and by the wallet. Never before what it tells is so. */
+PRINTF_LIKE(4, 5) void api_tell(const struct httpd_req *req, enum log_level level, const struct wallet *who, const char *fmt, ...);
 void api_malformed(struct httpd_req *req, const char *detail);
 void api_unauthorized(struct httpd_req *req, const char *detail);
 

@@ -1,8 +1,25 @@
 /* Who asks: the bearer's session and its account; and the answers that all routes share. */
+#include <stdarg.h>
+#include <stdio.h>
+
 #include "api.h"
 #include "clk.h"
 #include "ledger.h"
 #include "log.h"
+
+void api_tell(const struct httpd_req *req, enum log_level level, const struct wallet *who, const char *fmt, ...)
+{
+	char text[256], wallet[WALLET_TEXT_SIZE];
+	va_list ap;
+	if (!log_wants(level))
+		return;
+	va_start(ap, fmt);
+	(void) vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	wallet_format(wallet, who);
+	const struct log_ctx ctx = { .request_id = httpd_id(req), .wallet = wallet };
+	log_with(level, &ctx, "%s", text);
+}
 
 void api_malformed(struct httpd_req *req, const char *detail)
 {

@@ -132,6 +132,7 @@ static void answer_login(struct login *l)
 	jw_int(&out, "balance", l->account.balance.micros);
 	jw_int(&out, "expires_at", l->session.expires_ms);
 	jw_end_object(&out);
+	api_tell(l->req, LOG_LEVEL_INFO, &l->session.wallet, "signed in%s", l->session.has_key ? " with a session key" : "");
 	httpd_reply_json(l->req, 201, &body);
 	login_free(l);
 }
@@ -139,6 +140,7 @@ static void answer_login(struct login *l)
 static void refuse_login(struct login *l, int r)
 {
 	struct httpd_req *req = l->req;
+	api_tell(req, LOG_LEVEL_DEBUG, &l->session.wallet, "not signed in (%d)", r);
 	login_free(l);
 	switch (r) {
 	case AUTH_E_UNKNOWN:
@@ -325,8 +327,10 @@ static void logout(struct worker *w, struct httpd_req *req, void *arg)
 		api_unavailable(req, r, "logout");
 	else if (r != 0)
 		api_unauthorized(req, "The session is over already.");
-	else
-		httpd_reply_empty(req, 204);
+	if (r != 0)
+		return;
+	api_tell(req, LOG_LEVEL_INFO, &session.wallet, "signed out");
+	httpd_reply_empty(req, 204);
 }
 
 void delete_session(struct httpd_req *req, void *ctx)

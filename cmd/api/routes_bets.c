@@ -82,7 +82,7 @@ static void answer_refused(const struct placing *p)
 		extra = (struct problem_extra){ .name = "rate", .number = t->rate.e4 };
 		with = &extra;
 	} else if (t->result == INTAKE_BET_EXISTS) {
-		show_bet_id(id, &t->bet);
+		bet_id_text(id, &t->bet);
 		extra = (struct problem_extra){ .name = "bet_id", .text = id };
 		with = &extra;
 	} else if (t->result == INTAKE_FORBIDDEN) {
@@ -102,7 +102,7 @@ static void tell(const struct placing *p)
 	if (!log_wants(LOG_LEVEL_DEBUG))
 		return;
 	if (placed)
-		show_bet_id(id, &t->bet);
+		bet_id_text(id, &t->bet);
 	wallet_format(wallet, &t->tap.wallet);
 	const struct log_ctx ctx = { .request_id = httpd_id(p->req), .bet_id = placed ? id : NULL, .wallet = wallet };
 	log_with(LOG_LEVEL_DEBUG, &ctx, "%s", t->result == INTAKE_CONFIRMED ? "confirmed" : placed ? "replayed" : intake_code(t->result));
@@ -116,7 +116,7 @@ static void answer_placed(const struct placing *p)
 	struct buf body = BUF_INIT(1024);
 	struct json_out out;
 
-	show_bet_id(id, &t->bet);
+	bet_id_text(id, &t->bet);
 	cell_format(cell, &t->bet.cell);
 	jw_begin(&out, &body);
 	jw_object(&out, NULL);

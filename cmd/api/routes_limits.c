@@ -113,14 +113,16 @@ static int change(struct intake_job *j, struct store *db, int64_t now_ms)
 static void changed(struct intake_job *j, int result)
 {
 	struct change *c = (struct change *) j;
-	if (result == 0)
+	if (result == 0) {
+		api_tell(c->req, LOG_LEVEL_INFO, &c->wallet, "the player's limits are others");
 		answer(c->req, c->api->s, &c->after);
-	else if (result == LIMITS_BOOK_E_OFTEN)
+	} else if (result == LIMITS_BOOK_E_OFTEN) {
 		httpd_problem(c->req, PROBLEM_RATE_LIMITED, "Too many changes of limits since yesterday.", NULL, HOUR_MS / 1000);
-	else if (result > 0)
+	} else if (result > 0) {
 		api_malformed(c->req, "The limit's value is beyond what it may be.");
-	else
+	} else {
 		api_unavailable(c->req, result, "limits");
+	}
 	free(c);
 }
 

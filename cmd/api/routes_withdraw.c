@@ -122,12 +122,17 @@ static void answer(const struct request *q, bool again)
 	jw_end_object(&out);
 	if (again)
 		httpd_set_header(q->req, "Idempotent-Replayed", "true");
+	else
+		api_tell(q->req, LOG_LEVEL_INFO, &q->withdraw.wallet, "withdrawal %s: %lld micro-USD requested", id,
+				(long long) q->made.amount.micros);
 	httpd_reply_json(q->req, again ? 200 : 202, &body);
 }
 
 static void requested(struct intake_job *j, int result)
 {
 	struct request *q = (struct request *) j;
+	if (result > 0)
+		api_tell(q->req, LOG_LEVEL_DEBUG, &q->withdraw.wallet, "withdrawal not taken (%d)", result);
 	if (result == 0) {
 		struct buf event = BUF_INIT(MSG_EVENT_MAX);
 		msg_balance(&event, &q->after, LEDGER_WITHDRAWAL);

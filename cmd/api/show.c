@@ -1,16 +1,6 @@
 #include "show.h"
 
-#include "check.h"
 #include "hex.h"
-
-void show_bet_id(char out[ULID_TEXT_SIZE], const struct bet *b)
-{
-	struct bet_key key = { .placed_ms = b->placed_ms, .t0_s = b->cell.t0_s, .low_cents = b->cell.low_cents,
-		.user = b->user };
-	struct ulid id;
-	CHECK(bet_id(&id, &key)); /* it was made when the bet was written */
-	ulid_format(out, &id);
-}
 
 /* [t, p], or null. */
 static void show_tick(struct json_out *w, const char *name, const struct tick *t)
@@ -65,7 +55,7 @@ void show_bet(struct json_out *w, const struct bet *b, const struct column *evid
 {
 	char id[ULID_TEXT_SIZE], cell[CELL_TEXT_SIZE];
 	bool open = b->state == BET_CONFIRMED;
-	show_bet_id(id, b);
+	bet_id_text(id, b);
 	cell_format(cell, &b->cell);
 	jw_object(w, NULL);
 	jw_str(w, "bet_id", id);

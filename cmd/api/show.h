@@ -8,8 +8,6 @@
 #include "ledger.h"
 #include "priced.h"
 
-/* The bet's id as text. */
-void show_bet_id(char out[ULID_TEXT_SIZE], const struct bet *b);
 /* What is told of one decided bet beside what a list tells. */
 struct bet_detail {
 	const struct tick *deciding; /* NULL: it did not win */

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <sys/statvfs.h>
 
+#include "archives.h"
 #include "clk.h"
 #include "daemon.h"
 #include "jobs.h"
@@ -12,20 +13,28 @@
 enum { TURN_MS = 100, DISK_WARNING = 70, DISK_CRITICAL = 85, DISK_NO_WRITES = 95 };
 
 static const struct settings *settings;
-/* The main thread's; the operations port looks at it under the lock, so that it never meets one that is being stopped. */
+/* The main thread's; the operations port looks at them under the lock, so that it never meets one that is being stopped. */
 static struct jobs *jobs;
+static struct archives *archives;
 static pthread_mutex_t jobs_lock = PTHREAD_MUTEX_INITIALIZER;
 static int64_t status_ms;
 
 int archiver_start(const struct settings *s)
 {
 	struct jobs *started;
+	struct archives *shipping;
 	settings = s;
 	int r = jobs_start(&started, s, JOBS_START_MS);
 	if (r < 0)
 		return r;
+	r = archives_start(&shipping, s, ARCHIVES_START_MS);
+	if (r < 0) {
+		(void) jobs_stop(started);
+		return r;
+	}
 	(void) pthread_mutex_lock(&jobs_lock);
 	jobs = started;
+	archives = shipping;
 	(void) pthread_mutex_unlock(&jobs_lock);
 	return 0;
 }
@@ -34,8 +43,11 @@ void archiver_stop(void)
 {
 	(void) pthread_mutex_lock(&jobs_lock);
 	struct jobs *stopping = jobs;
+	struct archives *shipping = archives;
 	jobs = NULL;
+	archives = NULL;
 	(void) pthread_mutex_unlock(&jobs_lock);
+	(void) archives_stop(shipping);
 	jobs_stop(stopping);
 }
 
@@ -47,6 +59,16 @@ static bool look(struct jobs_report *ret)
 		jobs_report(jobs, ret);
 	(void) pthread_mutex_unlock(&jobs_lock);
 	return there;
+}
+
+static struct archives_report look_at_archives(void)
+{
+	struct archives_report ret = { 0 };
+	(void) pthread_mutex_lock(&jobs_lock);
+	if (archives)
+		archives_report(archives, &ret);
+	(void) pthread_mutex_unlock(&jobs_lock);
+	return ret;
 }
 
 int archiver_turn(void)
@@ -103,9 +125,10 @@ static void database_health(struct ops_health *h, const struct jobs_report *r)
 
 static void storage_health(struct ops_health *h)
 {
+	const struct archives_report a = look_at_archives();
 	int used = disk_used();
 	enum health is = HEALTH_HEALTHY;
-	if (used < 0 || used >= DISK_WARNING)
+	if (used < 0 || used >= DISK_WARNING || a.failing_since_ms)
 		is = HEALTH_DEGRADED;
 	if (used >= DISK_CRITICAL)
 		is = HEALTH_CRITICAL;
@@ -114,6 +137,13 @@ static void storage_health(struct ops_health *h)
 	jw_int(&h->w, "disk_used_percent", used);
 	if (used >= DISK_NO_WRITES)
 		jw_str(&h->w, "disk", "writes are refused");
+	if (a.verified_ms)
+		jw_int(&h->w, "last_archive", a.verified_ms);
+	else
+		jw_null(&h->w, "last_archive");
+	jw_int(&h->w, "weeks_to_archive", a.waiting);
+	if (a.problem[0])
+		jw_str(&h->w, "archive_problem", a.problem);
 	ops_check_end(h);
 }
 
@@ -134,6 +164,22 @@ bool archiver_ready(void *u)
 	(void) u;
 	struct jobs_report report;
 	return look(&report);
+}
+
+static void archive_metrics(struct buf *out)
+{
+	const struct archives_report a = look_at_archives();
+	if (!a.on)
+		return;
+	ops_gauge(out, "tap_archive_last_success_timestamp_seconds", "when a week was last sent, fetched back and compared; 0: never",
+			(double) a.verified_ms / 1000);
+	ops_gauge(out, "tap_archive_weeks_waiting", "closed weeks that are here and not yet archived", (double) a.waiting);
+	ops_gauge(out, "tap_archive_failing_since_timestamp_seconds", "since when every try failed; 0: the last went well",
+			(double) a.failing_since_ms / 1000);
+	ops_family(out, "tap_archive_weeks_total", "weeks since the start, by what was done", "counter");
+	ops_labelled(out, "tap_archive_weeks_total", "done=\"verified\"", (double) a.verified);
+	ops_labelled(out, "tap_archive_weeks_total", "done=\"purged\"", (double) a.purged);
+	ops_counter(out, "tap_archive_failures_total", "tries that ended with a problem", a.failures);
 }
 
 void archiver_metrics(struct buf *out, void *u)
@@ -157,6 +203,7 @@ void archiver_metrics(struct buf *out, void *u)
 	ops_gauge(out, "tap_integrity_duration_seconds", "length of the newest check since the start",
 			(double) r.check_took_ms / 1000);
 	ops_counter(out, "tap_integrity_failures_total", "checks that could not look at the book", r.check_failures);
+	archive_metrics(out);
 	ops_gauge(out, "tap_disk_used_ratio", "used part of the data folder's disk", (double) disk_used() / 100);
 	waiting_metrics(out, settings);
 }

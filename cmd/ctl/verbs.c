@@ -82,6 +82,19 @@ const struct ctl_verb ctl_verbs[] = {
 	{ "week close", "[--reason TEXT]", "ends the week now, if it is over and no daemon did", verb_week_close,
 		"The api does it a second after Monday 00:00 UTC, the resolver 8 s later. Before that this changes nothing.",
 		"tap-trading-ctl week close\n" },
+	{ "archive list", "", "the closed weeks, and how far each has come on its way to the object store", verb_archive_list,
+		"With the bytes that a bet takes on disk (compacted) and in the store. A week is archived once it was sent, fetched back "
+		"and unpacked to the same bytes; only then, and after TAP_ARCHIVE_KEEP_WEEKS, its file here is purged.",
+		"tap-trading-ctl archive list\n" },
+	{ "archive run", "[--reason TEXT]", "archives and purges now what is due", verb_archive_run,
+		"The archiver does it by itself; who comes second is told so (75). 1: an archive is not what was sent, or a week's file "
+		"fails its check; 77: the store refuses us.",
+		"tap-trading-ctl archive run --reason 'before moving the disk'\n" },
+	{ "archive fetch", "WEEK [--reason TEXT]", "brings an archived week back, for as long as closed weeks are kept",
+		verb_archive_fetch,
+		"Compared block by block with what was archived, checked, and put in place: players and operators read it with their next "
+		"request, while the game runs. 1: it was tampered with, and the place is named.",
+		"tap-trading-ctl archive fetch 2026_w42 --reason 'dispute 118'\n" },
 	{ "backup run", "[--reason TEXT]", "makes and verifies a local backup now", verb_backup_run,
 		"A folder that is a data folder, audited before it gets its name. 75: one is made just now, or there is no room.",
 		"tap-trading-ctl backup run --reason 'before migrate'\n" },

@@ -7,6 +7,7 @@
 #include "buf.h"
 #include "clk.h"
 #include "err.h"
+#include "log.h"
 #include "msg.h"
 #include "thread.h"
 
@@ -53,6 +54,21 @@ static int gather(struct announcer *a, struct msg_group *g)
 	return msg_group_end(g);
 }
 
+/* What a support question begins with: found by the bet and by the wallet. */
+static void log_batch(const struct announcer *a)
+{
+	char wallet[WALLET_TEXT_SIZE], id[ULID_TEXT_SIZE];
+	if (!log_wants(LOG_LEVEL_DEBUG))
+		return;
+	for (size_t i = 0; i < a->n_batch; i++) {
+		const struct settled_bet *sb = &a->batch[i];
+		wallet_format(wallet, &sb->account.wallet);
+		bet_id_text(id, &sb->bet);
+		log_with(LOG_LEVEL_DEBUG, &(struct log_ctx){ .bet_id = id, .wallet = wallet }, "%s, pays %lld micro-USD",
+				bet_state_name(sb->bet.state), (long long) sb->bet.payout.micros);
+	}
+}
+
 static int tell_batch(struct announcer *a)
 {
 	_cleanup_(msg_group_free) struct msg_group group;
@@ -96,6 +112,7 @@ static void *announcer_run(void *u)
 		(void) pthread_mutex_lock(&a->lock);
 		a->stats.up = r == 0;
 		if (r == 0) {
+			log_batch(a);
 			a->stats.told += a->n_batch;
 			a->n_batch = 0;
 		} else {

@@ -6,6 +6,7 @@
 #include "check.h"
 #include "clk.h"
 #include "json.h"
+#include "log.h"
 
 static void drop_own(struct player *p)
 {
@@ -83,6 +84,15 @@ struct player *player_find(struct ws *w, uint64_t id)
 
 /* --- signing in --- */
 
+static void tell(const struct wallet *who, const char *what)
+{
+	char wallet[WALLET_TEXT_SIZE];
+	if (!log_wants(LOG_LEVEL_DEBUG))
+		return;
+	wallet_format(wallet, who);
+	log_with(LOG_LEVEL_DEBUG, &(struct log_ctx){ .wallet = wallet }, "%s", what);
+}
+
 static void leave_wallet(struct player *p)
 {
 	if (p->state == PLAYER_IN)
@@ -156,6 +166,7 @@ static void let_in(struct player *p, const struct item *item)
 	p->state = PLAYER_IN;
 	p->base_seq = item->seq;
 	atomic_fetch_add(&p->ws->counts.signed_in, 1);
+	tell(&item->wallet, "a socket signed in");
 	msg_auth_ok(&b, &item->wallet, item->seq, item->balance);
 	player_send_text(p, &b);
 	struct own_frame *held = p->held;

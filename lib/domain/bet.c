@@ -63,6 +63,14 @@ bool bet_id(struct ulid *ret, const struct bet_key *key)
 	return true;
 }
 
+void bet_id_text(char ret[ULID_TEXT_SIZE], const struct bet *b)
+{
+	struct ulid id;
+	CHECK(bet_id(&id, &(struct bet_key){ .placed_ms = b->placed_ms, .t0_s = b->cell.t0_s, .low_cents = b->cell.low_cents,
+		.user = b->user }));
+	ulid_format(ret, &id);
+}
+
 void bet_key_of(struct bet_key *ret, const struct ulid *id)
 {
 	uint16_t ahead_s;

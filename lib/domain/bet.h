@@ -56,6 +56,8 @@ struct bet_key {
 /* 48 bits placed_ms | 16 bits t0 - floor(placed_ms / 1000) | 32 bits low_cents | 32 bits user.
  * False when a part does not fit (t0 further than 65535 s ahead, low over 42 million dollars, 4 billion users). */
 MUST_CHECK bool bet_id(struct ulid *ret, const struct bet_key *key);
+/* Of a bet that is in the book, and thereby has one. */
+void bet_id_text(char ret[ULID_TEXT_SIZE], const struct bet *b);
 void bet_key_of(struct bet_key *ret, const struct ulid *id);
 
 /* Same signed message: cell, stake, least rate, nonce and timestamp (the wallet is in the key). */

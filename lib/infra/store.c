@@ -33,6 +33,8 @@ static int errno_of(struct store *s, int rc)
 		return -EEXIST;
 	case SQLITE_NOMEM:
 		return -ENOMEM;
+	case SQLITE_INTERRUPT:
+		return -ECANCELED;
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
 		return -EBUSY;

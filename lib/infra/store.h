@@ -134,6 +134,8 @@ void store_stats(const struct store *s, struct store_stats *ret);
 MUST_CHECK int store_gate_enter(struct store *s);
 void store_gate_leave(struct store *s);
 
+/* Asked often while a long statement or store_copy_to runs, on its thread: <0 ends it, which then answers -ECANCELED. NULL: nobody. */
+void store_between(struct store *s, int (*cb)(void *u), void *u);
 /* Copies the whole content, compacted, to a new file (VACUUM INTO) and syncs it; then the caller verifies it. Outside a
  * transaction; holds no writer. STORE_E_FULL: no room. */
 MUST_CHECK int store_copy_to(struct store *s, const char *path);

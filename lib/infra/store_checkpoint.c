@@ -90,6 +90,19 @@ int store_checkpoint(struct store *s, int64_t pages)
 	return r == -ENOSPC ? STORE_E_FULL : err_trace(r);
 }
 
+static int ask_between(void *u)
+{
+	struct store *s = u;
+	return s->between(s->between_u) < 0;
+}
+
+void store_between(struct store *s, int (*cb)(void *u), void *u)
+{
+	s->between = cb;
+	s->between_u = u;
+	sqlite3_progress_handler(s->db, cb ? BETWEEN_STEPS : 0, cb ? ask_between : NULL, s);
+}
+
 int store_copy_to(struct store *s, const char *path)
 {
 	CHECK(!s->in_tx);

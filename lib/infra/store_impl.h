@@ -9,6 +9,7 @@
 enum {
 	STMTS_MAX = 256,           /* slots of the statement cache; at most three quarters are used */
 	RECOVERY_WAIT_MS = 5000,   /* another process replays the WAL after a crash: the one time SQLite's own lock is waited for */
+	BETWEEN_STEPS = 2000,      /* of SQLite's machine, some hundred rows: a millisecond or so */
 	READERS_WAIT_MS = 50,      /* a checkpoint waits so long for readers that hold the WAL's start */
 	READERS_WAIT_EACH_MS = 5000,
 	WAL_GROWN_TIMES = 8,
@@ -39,6 +40,8 @@ struct store {
 	struct stmt stmts[STMTS_MAX];
 	unsigned stmts_used;
 	struct store_attendant attendant;
+	int (*between)(void *u);
+	void *between_u;
 	int wal_frames;  /* in the WAL after our newest commit */
 	int wal_seen;    /* of these, what the newest checkpoint went through */
 	int64_t looked_ms, readers_waited_ms;

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "check.h"
 #include "err.h"
 #include "hex.h"
 #include "json.h"
@@ -20,12 +19,8 @@ static void begin(struct json_out *w, struct buf *out, const char *type)
 
 static void put_bet_id(struct json_out *w, const struct bet *b)
 {
-	struct ulid id;
 	char text[ULID_TEXT_SIZE];
-	/* a bet that is in the book got its id when it was admitted */
-	CHECK(bet_id(&id, &(struct bet_key){ .placed_ms = b->placed_ms, .t0_s = b->cell.t0_s,
-		.low_cents = b->cell.low_cents, .user = b->user }));
-	ulid_format(text, &id);
+	bet_id_text(text, b);
 	jw_str(w, "bet_id", text);
 }
 

@@ -249,6 +249,20 @@ static const char meta_1_up[] =
 
 static const char meta_1_down[] = "DROP TABLE audit; DROP TABLE weeks;";
 
+/* archives  see week_archives.h: how far each closed week has come on its way to the object store
+ * state: enum week_archive_state; blocks: a SHA-256 for each MiB of the packed file
+ * Going down forgets what was archived: the objects stay where they are, and a week that is still here is archived anew. */
+static const char meta_2_up[] =
+	"CREATE TABLE archives("
+	" week INTEGER PRIMARY KEY REFERENCES weeks(id), state INTEGER NOT NULL CHECK(state BETWEEN 1 AND 4),"
+	" bets INTEGER NOT NULL CHECK(bets >= 0), db_bytes INTEGER NOT NULL CHECK(db_bytes > 0),"
+	" db_hash BLOB NOT NULL CHECK(length(db_hash) = 32),"
+	" packed_bytes INTEGER NOT NULL CHECK((packed_bytes > 0) = (state > 1)), blocks BLOB NOT NULL CHECK(length(blocks) % 32 = 0),"
+	" upload TEXT NOT NULL, verified_at INTEGER NOT NULL, purged_at INTEGER NOT NULL, fetched_at INTEGER NOT NULL) STRICT;"
+	"CREATE TRIGGER archives_no_delete BEFORE DELETE ON archives BEGIN SELECT RAISE(ABORT, 'an archive is for ever'); END;";
+
+static const char meta_2_down[] = "DROP TABLE archives;";
+
 const struct store_schema schema_week = { 0x54415057 /* TAPW */,
 	(const struct store_migration[]){ { 1, week_1_up, week_1_down }, { 2, week_2_up, week_2_down },
 		{ 3, week_3_up, week_3_down }, { 4, week_4_up, week_4_down }, { 5, week_5_up, week_5_down },
@@ -256,4 +270,4 @@ const struct store_schema schema_week = { 0x54415057 /* TAPW */,
 		{ 9, week_9_up, week_9_down },
 		{ 0, NULL, NULL } } };
 const struct store_schema schema_meta = { 0x5441504d /* TAPM */,
-	(const struct store_migration[]){ { 1, meta_1_up, meta_1_down }, { 0, NULL, NULL } } };
+	(const struct store_migration[]){ { 1, meta_1_up, meta_1_down }, { 2, meta_2_up, meta_2_down }, { 0, NULL, NULL } } };

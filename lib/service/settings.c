@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "zst.h"
+
 #define USD(n) #n "000000"
 
 static void rows_for(struct settings *s, struct conf_row rows[static 96])
@@ -151,6 +153,18 @@ static void rows_for(struct settings *s, struct conf_row rows[static 96])
 			"most that a transfer takes of the line; 0: no bound", FOR_ARCHIVER | FOR_CTL);
 	ROW("TAP_S3_STILL_MS", CONF_INT, &s->s3_still_ms, "20000", 1000, 600000, "ms",
 			"a connection on which nothing moves for as long is given up", FOR_ARCHIVER | FOR_CTL);
+	ROW("TAP_ARCHIVE_KEEP_WEEKS", CONF_INT, &s->archive_keep_weeks, "4", 0, 1000, "weeks",
+			"a closed week's file stays here for as long, also after it was archived or fetched", FOR_ARCHIVER | FOR_CTL);
+	ROW("TAP_ARCHIVE_LEVEL", CONF_INT, &s->archive_level, "6", 1, 19, "zstd level", "how hard archives are compressed",
+			FOR_ARCHIVER | FOR_CTL);
+	ROW("TAP_ARCHIVE_WINDOW_LOG", CONF_INT, &s->archive_window_log, "21", 10, ZST_WINDOW_LOG_MAX, "log2(bytes)",
+			"how far back a repetition is seen; costs that much memory, and more to compress", FOR_ARCHIVER | FOR_CTL);
+	ROW("TAP_ARCHIVE_CPU_PERCENT", CONF_INT, &s->archive_cpu_percent, "50", 1, 100, "%",
+			"most that archiving takes of one processor, besides yielding to all others", FOR_ARCHIVER | FOR_CTL);
+	ROW("TAP_ARCHIVE_MULTIPART_BYTES", CONF_INT, &s->archive_multipart_bytes, "67108864", 1, 5000000000, "bytes",
+			"a longer archive is sent in parts, which an interruption keeps", FOR_ARCHIVER | FOR_CTL);
+	ROW("TAP_ARCHIVE_PART_BYTES", CONF_INT, &s->archive_part_bytes, "16777216", S3_PART_LEAST, 1000000000, "bytes",
+			"length of such a part", FOR_ARCHIVER | FOR_CTL);
 	ROW("TAP_S3_TRIES", CONF_INT, &s->s3_tries, "5", 1, 100, "tries", "of a request that met weather", FOR_ARCHIVER | FOR_CTL);
 #undef ROW
 	rows[n] = (struct conf_row){ 0 };

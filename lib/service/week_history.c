@@ -131,11 +131,18 @@ static int store_of(struct week *w, const struct week_info *info, struct store *
 	return r > 0 ? err_say(-ENOSPC, "%s: the disk is full", store_path(db)) : err_trace(r);
 }
 
+/* A file that was purged gives its room back only once nobody has it open. */
 void week_leave_past(struct week *w)
 {
-	for (size_t i = 0; i < PAST_OPEN_MAX; i++)
-		if (w->past[i].db)
-			store_rollback(w->past[i].db);
+	for (size_t i = 0; i < PAST_OPEN_MAX && w->past[i].db; i++) {
+		store_rollback(w->past[i].db);
+		if (access(store_path(w->past[i].db), F_OK) == 0)
+			continue;
+		(void) store_close(w->past[i].db);
+		memmove(&w->past[i], &w->past[i + 1], (PAST_OPEN_MAX - 1 - i) * sizeof w->past[0]);
+		w->past[PAST_OPEN_MAX - 1].db = NULL;
+		i--;
+	}
 }
 
 /* A bet that was open when its week ended is decided in a later file: `at` is the bet's week in ws. */
@@ -165,6 +172,12 @@ struct span { /* what both lists ask of a week */
 
 enum { SPAN_SKIP, SPAN_READ, SPAN_END };
 
+static void miss(struct week_missing *missing, struct clk_week week)
+{
+	if (missing->n < WEEKS_MISSING_MAX)
+		missing->weeks[missing->n++] = week;
+}
+
 static int look_at(const struct span *s, const struct week_info *info, struct week_missing *missing, int64_t *ret_before)
 {
 	int64_t cursor_week = s->cursor >> ROW_BITS;
@@ -176,8 +189,7 @@ static int look_at(const struct span *s, const struct week_info *info, struct we
 	if (s->to_ms < INT64_MAX - CLOCK_SLACK_MS && info->opened_ms > s->to_ms + CLOCK_SLACK_MS)
 		return SPAN_SKIP;
 	if (!info->local) {
-		if (missing->n < WEEKS_MISSING_MAX)
-			missing->weeks[missing->n++] = info->week;
+		miss(missing, info->week);
 		return SPAN_SKIP;
 	}
 	if (s->cursor > 0 && info->id == cursor_week)
@@ -250,6 +262,11 @@ int week_bets(struct week *w, const struct bet_query *q, bet_cb *cb, void *u, bo
 		one.status = 0;
 		one.limit = SIZE_MAX;
 		r = store_of(w, &ws.all[bw.at], &db);
+		if (r == STORE_E_ABSENT) { /* purged since the list was read */
+			miss(ret_missing, ws.all[bw.at].week);
+			r = 0;
+			continue;
+		}
 		if (r == 0)
 			r = book_bets(db, &one, show_bet, &bw, &more);
 		if (r == 0)
@@ -308,6 +325,11 @@ int week_ledger(struct week *w, const struct ledger_query *q, ledger_cb *cb, voi
 		one.limit = SIZE_MAX;
 		ew.week_id = ws.all[at].id;
 		r = store_of(w, &ws.all[at], &db);
+		if (r == STORE_E_ABSENT) {
+			miss(ret_missing, ws.all[at].week);
+			r = 0;
+			continue;
+		}
 		if (r == 0)
 			r = ledger_list(db, &one, show_entry, &ew, &more);
 	}
@@ -333,6 +355,10 @@ int week_bet_by_id(struct week *w, const struct ulid *id, int64_t row_cents, str
 		if (info->closed_ms < key.placed_ms - CLOCK_SLACK_MS)
 			break;
 		r = store_of(w, info, &db);
+		if (r == STORE_E_ABSENT) {
+			r = 0;
+			continue;
+		}
 		if (r == 0)
 			r = book_bet_by_id(db, id, row_cents, ret);
 		if (r == 0) {
@@ -362,6 +388,10 @@ static int past_column(struct week *w, int64_t t0_s, struct column *ret, struct 
 		if (info->closed_ms < t0_s * 1000) /* a column is recorded after its end: not in a week that was closed before */
 			break;
 		r = store_of(w, info, &db);
+		if (r == STORE_E_ABSENT) {
+			r = 0;
+			continue;
+		}
 		if (r == 0)
 			r = book_column(db, t0_s, &c);
 		if (r == 0) {
@@ -408,6 +438,10 @@ int week_quotes(struct week *w, int64_t from_ms, int64_t to_ms, book_quote_cb *c
 		if (info->closed_ms != 0 && info->closed_ms < from_ms - CLOCK_SLACK_MS)
 			break;
 		r = store_of(w, info, &db);
+		if (r == STORE_E_ABSENT) {
+			r = 0;
+			continue;
+		}
 		if (r == 0)
 			r = book_quotes(db, from_ms, to_ms, cb, u);
 	}

@@ -247,8 +247,12 @@ test('on a phone: a touch bets, a drag and a pinch do not', async () => {
 
 test('offline it says so, and comes back', async () => {
 	const v = await visitor();
+	await until('the page to be kept', 20_000, () => v.page.evaluate(async () => (await (await caches.open('page')).keys()).length >= 3));
 	await v.context.setOffline(true);
 	await v.page.waitForSelector('#banner[data-what="offline"]', { timeout: 10_000 });
+	// Also when it is opened now: its own files were kept.
+	await v.page.reload();
+	await v.page.waitForSelector('#banner[data-what="offline"]');
 	await v.context.setOffline(false);
 	await v.page.waitForSelector('#banner', { state: 'detached', timeout: 20_000 });
 	await v.clean();

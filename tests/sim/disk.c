@@ -23,6 +23,7 @@ static struct {
 	enum disk_fault armed, met;
 	int countdown;
 	bool full, dead, power;
+	long count[DISK_FAULTS];
 	struct call calls[CALLS_MAX]; /* kept from the arming of a power cut on: between transactions all is synced */
 	int n;
 } disk;
@@ -137,6 +138,7 @@ static int meet(enum shim_op op, const char *path, sqlite3_int64 at, const void 
 {
 	disk.met = disk.armed;
 	disk.armed = DISK_NONE;
+	disk.count[disk.met]++;
 	if (disk.met == DISK_KILL || disk.met == DISK_POWER) {
 		disk.dead = true;
 		disk.power = disk.met == DISK_POWER;
@@ -187,6 +189,7 @@ void disk_begin(const char *dir)
 
 void disk_arm(enum disk_fault fault, int n)
 {
+	forget_all();
 	disk.armed = fault;
 	disk.countdown = n;
 }
@@ -201,9 +204,9 @@ bool disk_is_full(void)
 	return disk.full;
 }
 
-bool disk_armed(void)
+long disk_count(enum disk_fault fault)
 {
-	return disk.armed != DISK_NONE;
+	return disk.count[fault];
 }
 
 enum disk_fault disk_met(void)

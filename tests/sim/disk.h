@@ -10,11 +10,11 @@
 enum disk_fault { DISK_NONE, DISK_KILL, DISK_POWER, DISK_WRITE_FAILS, DISK_SYNC_FAILS, DISK_FAULTS };
 
 void disk_begin(const char *dir);
-/* The n-th changing call from now on meets it. */
+/* The n-th changing call from now on meets it; until then another may be armed in its place. */
 void disk_arm(enum disk_fault fault, int n);
+long disk_count(enum disk_fault fault); /* how many were met */
 void disk_full(bool full);     /* while it is, nothing can be written */
 bool disk_is_full(void);
-bool disk_armed(void);
 /* What was met since it was asked last. */
 enum disk_fault disk_met(void);
 bool disk_dead(void);

@@ -27,7 +27,6 @@ static struct {
 	int64_t last_ms; /* the stream's last id */
 	int64_t heard_ms; /* of the tick that was heard last */
 	struct nonce nonces[NONCES]; /* by the number that the nonce begins with */
-	struct asked asked;
 } redis;
 
 int __wrap_history_column(struct bus *bus, int64_t t0_s, int64_t column_s, struct tick *ticks, size_t max, size_t *ret_n,
@@ -84,11 +83,6 @@ size_t redis_ticks(void)
 const struct seen_tick *redis_tick(size_t i)
 {
 	return at(i);
-}
-
-struct asked redis_asked(void)
-{
-	return redis.asked;
 }
 
 static void forget_recorded(int64_t from_ms)
@@ -176,7 +170,6 @@ int __wrap_history_column(struct bus *bus, int64_t t0_s, int64_t column_s, struc
 {
 	(void) bus;
 	bool cut = redis.down || one_in(50); /* an answer may be lost on its way */
-	redis.asked = (struct asked){ t0_s, !cut };
 	referee_asked(t0_s, !cut);
 	if (cut)
 		return err_say(-ENOTCONN, "the fake Redis is away");

@@ -31,11 +31,4 @@ bool redis_append(const struct tick *t);
 size_t redis_ticks(void);
 const struct seen_tick *redis_tick(size_t i);
 
-/* The resolver's newest question for a column's ticks: its t0, and whether it was answered. */
-struct asked {
-	int64_t t0_s;
-	bool answered;
-};
-struct asked redis_asked(void);
-
 #endif

@@ -72,7 +72,7 @@ int64_t __wrap_clk_now_ms(void)
 /* Work takes its time, so that what is bounded by time ends anywhere. */
 int64_t __wrap_clk_mono_us(void)
 {
-	sim.mono_us += (int64_t) dice(300);
+	sim.mono_us += (int64_t) (one_in(10) ? dice(3000) : dice(100));
 	return (sim.true_ms - sim.start_ms) * 1000 + INT64_C(1000000000) + sim.mono_us;
 }
 

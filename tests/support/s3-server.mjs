@@ -75,6 +75,7 @@ rgw rados pool pg num min = 1
 rgw bucket quota ttl = 0
 rgw user quota bucket sync interval = 1
 rgw cache enabled = false
+rgw multipart min part size = 16384
 `;
 
 // A child that dies with us, whatever ends us.

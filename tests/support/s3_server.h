@@ -102,6 +102,25 @@ static inline bool s3_server_faults(const struct s3_server *s, const char *rules
 	return system(command) == 0;
 }
 
+/* How many of the requests since s3_server_forget have the words in "METHOD path?query". */
+static inline int s3_server_seen(const struct s3_server *s, const char *words)
+{
+	char command[256], line[32] = "";
+	(void) snprintf(command, sizeof command, "curl -sf %s/-/seen | tr ',' '\\n' | grep -c -F -- '%s'", s->endpoint, words);
+	FILE *f = popen(command, "r");
+	bool read = f && fgets(line, sizeof line, f) != NULL;
+	if (f)
+		(void) pclose(f);
+	return read ? (int) strtol(line, NULL, 10) : -1;
+}
+
+static inline bool s3_server_forget(const struct s3_server *s)
+{
+	char command[160];
+	(void) snprintf(command, sizeof command, "curl -sf -o /dev/null -X PUT --data '' %s/-/seen", s->endpoint);
+	return system(command) == 0;
+}
+
 /* radosgw-admin's words. */
 static inline bool s3_server_admin(const struct s3_server *s, const char *words)
 {

@@ -72,6 +72,7 @@ static const struct include_rule {
 	{ "cjson", "lib/infra/json" },
 	{ "cJSON", "lib/infra/json" },
 	{ "curl/", "lib/infra/s3" },
+	{ "zstd", "lib/infra/zst" },
 	{ "nettle/", "lib/base/hash" },
 	{ "systemd/", "lib/service/daemon" },
 	{ "cmocka", "" },

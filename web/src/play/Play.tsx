@@ -47,7 +47,7 @@ function Chosen({ cell }: { cell: CellAt | undefined }) {
 }
 
 function Stakes() {
-	const game = useGame(), session = useSession(), stake = useView((v) => v.stake), presets = useView((v) => v.constants?.stake_presets);
+	const game = useGame(), session = useSession(), stake = useView((v) => v.stake), known = useView((v) => v.taps.size > 0), presets = useView((v) => v.constants?.stake_presets);
 	return (
 		<div className="under">
 			<fieldset className="stakes">
@@ -59,7 +59,7 @@ function Stakes() {
 					</label>
 				))}
 			</fieldset>
-			<p className="hint quiet">{session.state === 'in' ? w.hint : w.hintGuest}<span className="more"> {w.tolerance}</span></p>
+			<p className={known ? 'hint quiet known' : 'hint quiet'}>{session.state === 'in' ? w.hint : w.hintGuest}<span className="more"> {w.tolerance}</span></p>
 			<details className="legend">
 				<summary>{w.legend}</summary>
 				<ul>

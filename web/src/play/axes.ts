@@ -51,7 +51,7 @@ export function drawNow(ctx: CanvasRenderingContext2D, f: Frame, now: number, pr
 }
 
 export function drawAxes(ctx: CanvasRenderingContext2D, f: Frame, pitch: Pitch, now: number, price: number | undefined, palette: Palette,
-	live: boolean): void {
+	live: boolean, lastColumn: number): void {
 	const { low, t0 } = visible(f, pitch), rowPx = pitch.rowCents * f.pxPerCent, columnPx = pitch.columnMs * f.pxPerMs;
 	ctx.textBaseline = 'middle';
 	const right = f.width - GUTTER, shade = ctx.createLinearGradient(right - FADE, 0, right, 0);
@@ -67,9 +67,12 @@ export function drawAxes(ctx: CanvasRenderingContext2D, f: Frame, pitch: Pitch, 
 	const every = columnPx < 42 ? 2 : 1, open = Math.floor(now / pitch.columnMs) * pitch.columnMs + 2 * pitch.columnMs;
 	for (let t = t0[0], i = 0; t <= t0[1]; t += pitch.columnMs / 1000, i++) {
 		const x = xOf(f, t * 1000) + columnPx / 2;
-		if (t * 1000 >= open && Math.round(t / (pitch.columnMs / 1000)) % every === 0 && x < right - 8)
+		if (t * 1000 >= open && t <= lastColumn && Math.round(t / (pitch.columnMs / 1000)) % every === 0 && x < right - 8)
 			ctx.fillText(words.play.column(Math.ceil((t * 1000 - now) / 1000)), x, TOP / 2 + 1);
 	}
+	const veil = xOf(f, open) - xOf(f, now);
+	if (veil > 40)
+		ctx.fillText(words.play.states.closed, xOf(f, now) + veil / 2, TOP / 2 + 1);
 	ctx.textAlign = 'right';
 	const step = rowPx >= 22 ? 1 : 2, at = price === undefined ? -Infinity : Math.min(f.height - 12, Math.max(TOP + 12, yOf(f, price)));
 	for (let p = low[0]; p <= low[1] + pitch.rowCents; p += pitch.rowCents) {

@@ -181,7 +181,7 @@ export class Board {
 		this.drawLifted(f, pitch, now);
 		drawPath(ctx, f, market, palette, beat, live);
 		this.drawRising(f, pitch, still);
-		drawAxes(ctx, f, pitch, now, price, palette, live);
+		drawAxes(ctx, f, pitch, now, price, palette, live, market.grid?.columns.at(-1) ?? 0);
 		this.tell();
 	};
 

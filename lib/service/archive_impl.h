@@ -1,0 +1,60 @@
+/* archive_impl.h - what the files of archive share. Private to archive*.c. */
+#ifndef TAP_ARCHIVE_IMPL_H
+#define TAP_ARCHIVE_IMPL_H
+
+#include "archive.h"
+
+enum { ARCHIVE_PATH_MAX = 384, ARCHIVE_SYNC_BYTES = 8 << 20 };
+
+struct job {
+	const struct archive_conf *conf;
+	struct week *w;
+	struct s3 *s3;             /* opened when it is first needed */
+	int lock_fd;
+	int64_t now_ms;
+	char dir[ARCHIVE_PATH_MAX - 64]; /* DIR/archive */
+	/* the week at hand */
+	struct week_info info;
+	struct week_archive a;
+	char label[WEEK_LABEL_SIZE], key[ARCHIVE_KEY_SIZE];
+	char copy[ARCHIVE_PATH_MAX], packed[ARCHIVE_PATH_MAX], local[ARCHIVE_PATH_MAX];
+};
+
+/* Where the work of a step takes its time from: asked in between, it sleeps as long as the share of a processor wants it, syncs what
+ * was written, and answers -ECANCELED once it is to stop. */
+struct pace {
+	const struct job *j;
+	int64_t cpu_us, wall_us;   /* at the last look */
+	int64_t unsynced;
+};
+void archive_pace_begin(struct pace *p, const struct job *j);
+MUST_CHECK int archive_pace(struct pace *p);
+/* Writes all of it, counting what is to be synced. */
+MUST_CHECK int archive_write(struct pace *p, int fd, const void *bytes, size_t n);
+
+/* Runs work(j) on a thread that yields to all others, and waits for it: its result and its sentence are passed on. */
+MUST_CHECK int archive_aside(struct job *j, int (*work)(struct job *j));
+
+/* The steps. Each brings j->a one state on, or answers why not. */
+MUST_CHECK int archive_copy(struct job *j);
+MUST_CHECK int archive_pack(struct job *j);
+MUST_CHECK int archive_send(struct job *j);
+MUST_CHECK int archive_verify(struct job *j);
+/* Fetches the object and compares it with what is recorded, block by block, then as a whole; its content goes to fd, unless -1.
+ * 0; ARCHIVE_E_TAMPERED; ARCHIVE_E_REFUSED; ARCHIVE_E_ABSENT: there is no such object; <0. */
+MUST_CHECK int archive_compare(struct job *j, int fd);
+/* Compares once more, then removes the local file. */
+MUST_CHECK int archive_purge(struct job *j);
+MUST_CHECK int archive_bring_back(struct job *j);
+
+MUST_CHECK int archive_record(struct job *j); /* j->a into meta.db */
+MUST_CHECK int archive_audit(struct job *j, const char *what);
+void archive_told(const struct job *j, const char *what);
+MUST_CHECK int archive_s3(struct job *j);
+/* An S3_E_* as an ARCHIVE_E_*, its sentence kept; others as they are. */
+int archive_of_s3(int r);
+MUST_CHECK int archive_sync_dir(const char *path);
+MUST_CHECK int archive_fail(const char *path, const char *what); /* of errno; the full disk is ARCHIVE_E_FULL */
+MUST_CHECK int archive_remove(const char *path);                 /* 0 also when it is not there */
+
+#endif

@@ -1,0 +1,382 @@
+/* What happens on this machine: the copy, its compression, the purge; and how all of it keeps out of the game's way. */
+#include "archive_impl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "clk.h"
+#include "err.h"
+#include "hex.h"
+#include "schema.h"
+#include "thread.h"
+#include "zst.h"
+
+enum { CPU_QUANTUM_US = 10000, NAP_MS = 100, CHUNK = 131072 };
+
+/* ---- out of the way ---- */
+
+static bool told_to_stop(const struct job *j)
+{
+	return j->conf->s3.stopping && j->conf->s3.stopping(j->conf->s3.u);
+}
+
+void archive_pace_begin(struct pace *p, const struct job *j)
+{
+	*p = (struct pace){ .j = j, .cpu_us = clk_thread_cpu_us(), .wall_us = clk_mono_us() };
+}
+
+int archive_pace(struct pace *p)
+{
+	int64_t cpu_us = clk_thread_cpu_us() - p->cpu_us;
+	if (cpu_us < CPU_QUANTUM_US)
+		return 0;
+	int64_t until_ms = (p->wall_us + cpu_us * 100 / p->j->conf->cpu_percent) / 1000;
+	for (int64_t now = clk_mono_ms(); now < until_ms && !told_to_stop(p->j); now = clk_mono_ms())
+		(void) clk_sleep_until_ms(until_ms - now > NAP_MS ? now + NAP_MS : until_ms);
+	p->cpu_us = clk_thread_cpu_us();
+	p->wall_us = clk_mono_us();
+	return told_to_stop(p->j) ? err_say(-ECANCELED, "stopped while %s was archived", p->j->label) : 0;
+}
+
+int archive_write(struct pace *p, int fd, const void *bytes, size_t n)
+{
+	for (size_t at = 0; at < n;) {
+		ssize_t did = write(fd, (const char *) bytes + at, n - at);
+		if (did < 0)
+			return err_say(-errno, "%s: %s", p->j->dir, strerror(errno));
+		at += (size_t) did;
+	}
+	p->unsynced += (int64_t) n;
+	if (p->unsynced < ARCHIVE_SYNC_BYTES)
+		return 0;
+	p->unsynced = 0;
+	return fdatasync(fd) < 0 ? err_say(-errno, "%s: sync: %s", p->j->dir, strerror(errno)) : 0;
+}
+
+struct aside {
+	struct job *j;
+	int (*work)(struct job *j);
+	int r;
+	char text[ERR_TEXT_MAX];
+};
+
+static void *run_aside(void *u)
+{
+	struct aside *a = u;
+	thread_yields();
+	a->r = a->work(a->j);
+	(void) snprintf(a->text, sizeof a->text, "%s", err_text());
+	return NULL;
+}
+
+int archive_aside(struct job *j, int (*work)(struct job *j))
+{
+	struct aside a = { .j = j, .work = work };
+	pthread_t thread;
+	int r = thread_start(&thread, run_aside, &a);
+	if (r < 0)
+		return err_trace(r);
+	(void) pthread_join(thread, NULL);
+	if (a.r != 0)
+		(void) err_say(a.r < 0 ? a.r : -EIO, "%s", a.text);
+	return a.r;
+}
+
+/* ---- the copy ---- */
+
+struct copying {
+	struct pace pace;
+	int fd;                    /* of the copy, once it is there */
+	int64_t synced;
+};
+
+/* Between rows of VACUUM INTO: what it wrote meanwhile is synced, so that no one else's sync has to wait for it. */
+static int between(void *u)
+{
+	struct copying *c = u;
+	struct stat st;
+	int64_t before_us = c->pace.cpu_us;
+	int r = archive_pace(&c->pace);
+	if (r < 0 || c->pace.cpu_us == before_us)
+		return r;
+	if (c->fd < 0)
+		c->fd = open(c->pace.j->copy, O_RDONLY | O_CLOEXEC);
+	if (c->fd < 0 || fstat(c->fd, &st) < 0 || st.st_size - c->synced < ARCHIVE_SYNC_BYTES)
+		return 0;
+	c->synced = st.st_size;
+	return fdatasync(c->fd) < 0 ? err_say(-errno, "%s: sync: %s", c->pace.j->copy, strerror(errno)) : 0;
+}
+
+static int vacuum(struct job *j)
+{
+	struct copying c = { .fd = -1 };
+	struct store *db;
+	int r = week_open_past(j->w, j->info.week, &db);
+	if (r == STORE_E_ABSENT) {
+		(void) err_say(-ENOENT, "%s is not here and was never archived", j->local);
+		return ARCHIVE_E_BAD;
+	}
+	if (r == -EBADMSG)
+		return ARCHIVE_E_BAD;
+	if (r != 0)
+		return r < 0 ? err_trace(r) : err_say(-EPROTO, "%s: result %d", j->local, r);
+	archive_pace_begin(&c.pace, j);
+	store_between(db, between, &c);
+	r = store_copy_to(db, j->copy);
+	(void) store_close(db);
+	if (c.fd >= 0)
+		(void) close(c.fd);
+	if (r == -EBADMSG)
+		return ARCHIVE_E_BAD;
+	return r == STORE_E_FULL ? ARCHIVE_E_FULL : err_trace(r);
+}
+
+static int look_into(struct job *j, struct store *db)
+{
+	char found[256];
+	int r = store_check(db, false, found, sizeof found);
+	if (r > 0) {
+		(void) err_say(-EBADMSG, "%s: %s", j->local, found);
+		return ARCHIVE_E_BAD;
+	}
+	if (r == 0)
+		r = store_begin(db);
+	if (r != 0)
+		return err_trace(r);
+	struct stmt *st = store_stmt(db, "SELECT count(*) FROM bets");
+	r = stmt_step(st);
+	if (r == STMT_ROW) {
+		j->a.bets = stmt_col_int(st, 0);
+		stmt_reset(st);
+		r = 0;
+	}
+	store_rollback(db);
+	return err_trace(r);
+}
+
+/* Reads a file whole, in order: its hash, its length. take may be NULL. */
+static int read_all(struct job *j, const char *path, struct hash *ret, int64_t *ret_n, zst_put *take, void *u)
+{
+	struct pace pace;
+	struct sha256 h;
+	static _Thread_local uint8_t chunk[CHUNK];
+	int fd = open(path, O_RDONLY | O_CLOEXEC), r = 0;
+	ssize_t n = 1;
+	if (fd < 0)
+		return -errno;
+	archive_pace_begin(&pace, j);
+	sha256_start(&h);
+	*ret_n = 0;
+	while (r == 0 && n > 0) {
+		n = read(fd, chunk, sizeof chunk);
+		if (n < 0)
+			r = err_say(-errno, "%s: %s", path, strerror(errno));
+		if (n > 0) {
+			sha256_add(&h, chunk, (size_t) n);
+			*ret_n += n;
+			r = take ? take(u, chunk, (size_t) n) : 0;
+		}
+		if (r == 0)
+			r = archive_pace(&pace);
+	}
+	*ret = sha256_end(&h);
+	(void) close(fd);
+	return r;
+}
+
+static int make_copy(struct job *j)
+{
+	struct store *db;
+	int r = vacuum(j);
+	if (r != 0)
+		return r;
+	r = store_open(&db, j->copy, STORE_READ, &schema_week);
+	if (r != 0)
+		return r < 0 ? err_trace(r) : err_say(-EBADMSG, "%s: result %d", j->copy, r);
+	r = look_into(j, db);
+	(void) store_close(db);
+	return r == 0 ? read_all(j, j->copy, &j->a.db_hash, &j->a.db_bytes, NULL, NULL) : r;
+}
+
+int archive_copy(struct job *j)
+{
+	int r = archive_remove(j->copy);
+	if (r == 0)
+		r = archive_remove(j->packed);
+	if (r == 0)
+		r = archive_aside(j, make_copy);
+	if (r != 0)
+		return r;
+	int64_t purged_ms = j->a.purged_ms, fetched_ms = j->a.fetched_ms;
+	week_archive_free(&j->a);
+	j->a = (struct week_archive){ .week_id = j->info.id, .state = WEEK_ARCHIVE_COPIED, .bets = j->a.bets,
+		.db_bytes = j->a.db_bytes, .db_hash = j->a.db_hash, .purged_ms = purged_ms, .fetched_ms = fetched_ms };
+	r = archive_record(j);
+	if (r == 0)
+		archive_told(j, "copied");
+	return r;
+}
+
+/* ---- compression ---- */
+
+struct packing {
+	struct job *j;
+	struct pace pace;
+	struct zst *z;
+	int fd;
+	struct sha256 block;
+	int64_t in_block;
+	size_t room;               /* of j->a.blocks */
+};
+
+static int end_block(struct packing *p)
+{
+	struct week_archive *a = &p->j->a;
+	if (a->n_blocks == ARCHIVE_BLOCKS_MAX)
+		return err_say(-EFBIG, "%s: longer than %d blocks", p->j->packed, ARCHIVE_BLOCKS_MAX);
+	if (a->n_blocks == p->room) {
+		size_t room = p->room ? 2 * p->room : 64;
+		struct hash *more = realloc(a->blocks, room * sizeof *more);
+		if (!more)
+			return -ENOMEM;
+		a->blocks = more;
+		p->room = room;
+	}
+	a->blocks[a->n_blocks++] = sha256_end(&p->block);
+	sha256_start(&p->block);
+	p->in_block = 0;
+	return 0;
+}
+
+static int take_packed(void *u, const void *bytes, size_t n)
+{
+	struct packing *p = u;
+	const uint8_t *at = bytes;
+	int r = archive_write(&p->pace, p->fd, bytes, n);
+	p->j->a.packed_bytes += (int64_t) n;
+	while (r == 0 && n > 0) {
+		size_t room = (size_t) (ARCHIVE_BLOCK - p->in_block), used = n < room ? n : room;
+		sha256_add(&p->block, at, used);
+		p->in_block += (int64_t) used;
+		at += used;
+		n -= used;
+		if (p->in_block == ARCHIVE_BLOCK)
+			r = end_block(p);
+	}
+	return r < 0 ? r : archive_pace(&p->pace);
+}
+
+static int take_plain(void *u, const void *bytes, size_t n)
+{
+	struct packing *p = u;
+	return zst_feed(p->z, bytes, n);
+}
+
+/* -EUCLEAN: the copy is not what was recorded. */
+static int compress(struct packing *p)
+{
+	struct job *j = p->j;
+	struct hash hash;
+	int64_t n;
+	int r = read_all(j, j->copy, &hash, &n, take_plain, p);
+	if (r == -ENOENT)
+		return -EUCLEAN;
+	if (r == 0 && (n != j->a.db_bytes || memcmp(hash.b, j->a.db_hash.b, HASH_SIZE) != 0))
+		return -EUCLEAN;
+	if (r == 0)
+		r = zst_end(p->z);
+	if (r == 0 && p->in_block > 0)
+		r = end_block(p);
+	return r == 0 && fsync(p->fd) < 0 ? err_say(-errno, "%s: sync: %s", j->packed, strerror(errno)) : err_trace(r);
+}
+
+static int make_packed(struct job *j)
+{
+	struct packing p = { .j = j };
+	week_archive_free(&j->a);
+	j->a.packed_bytes = 0;
+	sha256_start(&p.block);
+	archive_pace_begin(&p.pace, j);
+	p.fd = open(j->packed, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (p.fd < 0)
+		return archive_fail(j->packed, "open");
+	int r = zst_packer(&p.z, (int) j->conf->level, (int) j->conf->window_log, take_packed, &p);
+	if (r == 0)
+		r = compress(&p);
+	p.z = zst_close(p.z);
+	(void) close(p.fd);
+	return r == 0 ? archive_sync_dir(j->dir) : r;
+}
+
+int archive_pack(struct job *j)
+{
+	int r = archive_aside(j, make_packed);
+	if (r == -EUCLEAN) {
+		j->a.state = 0;
+		return 0;
+	}
+	if (r != 0)
+		return r == -ENOSPC ? ARCHIVE_E_FULL : r;
+	j->a.state = WEEK_ARCHIVE_PACKED;
+	r = archive_record(j);
+	if (r == 0)
+		r = archive_remove(j->copy);
+	if (r == 0)
+		archive_told(j, "packed");
+	return r;
+}
+
+/* ---- the purge ---- */
+
+static int compare_alone(struct job *j)
+{
+	return archive_compare(j, -1);
+}
+
+static int remove_local(struct job *j)
+{
+	static const char *const suffixes[] = { "", "-wal", "-shm" }; /* the file first: without it nobody opens the others */
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < ARRAY_LEN(suffixes); i++) {
+		char path[ARCHIVE_PATH_MAX + 8];
+		(void) snprintf(path, sizeof path, "%s%s", j->local, suffixes[i]);
+		r = archive_remove(path);
+	}
+	return r == 0 ? archive_sync_dir(j->conf->data_dir) : r;
+}
+
+int archive_purge(struct job *j)
+{
+	char what[128];
+	int r = archive_aside(j, compare_alone);
+	if (r == ARCHIVE_E_ABSENT) { /* gone from there, but still here */
+		(void) snprintf(what, sizeof what, "archive of %s: the object is gone from the store, it is sent anew", j->label);
+		r = archive_audit(j, what);
+		week_archive_free(&j->a);
+		j->a.state = WEEK_ARCHIVE_COPIED; /* of which there is no copy any more: it is made anew */
+		j->a.packed_bytes = j->a.verified_ms = 0;
+		if (r == 0)
+			r = archive_record(j);
+		return r == 0 ? err_say(-EAGAIN, "%s is gone from the store: it is sent anew", j->key) : r;
+	}
+	if (r != 0)
+		return r;
+	(void) snprintf(what, sizeof what, "archive of %s was compared: the file here is purged", j->label);
+	r = archive_audit(j, what);
+	if (r == 0)
+		r = remove_local(j);
+	if (r != 0)
+		return r;
+	j->a.purged_ms = j->now_ms;
+	j->info.local = false;
+	r = archive_record(j);
+	if (r == 0)
+		archive_told(j, "purged");
+	return r;
+}
