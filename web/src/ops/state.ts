@@ -17,20 +17,35 @@ export interface Finding { level: 'failed' | 'slow'; text: string }
 const TIME_LIMIT_MS = 1500;
 const SLOW = { behind_s: 3, wait_s: 0.2, commit_s: 0.25, ship_s: 10, ship_failed_s: 30, disk: 0.7, disk_failed: 0.85 };
 
-async function ask(path: string): Promise<Response | undefined> {
-	return fetch(path, { signal: AbortSignal.timeout(TIME_LIMIT_MS), cache: 'no-store' }).catch(() => undefined);
+interface Answer { status: number; text: string }
+/** undefined: none came, or not all of it in time. */
+async function ask(path: string): Promise<Answer | undefined> {
+	try {
+		const answer = await fetch(path, { signal: AbortSignal.timeout(TIME_LIMIT_MS), cache: 'no-store' });
+		return { status: answer.status, text: await answer.text() };
+	} catch {
+		return undefined;
+	}
+}
+
+function parsed<T>(answer: Answer | undefined): T | undefined {
+	try {
+		return answer && JSON.parse(answer.text) as T;
+	} catch {
+		return undefined;
+	}
 }
 
 async function seen(daemon: Daemon): Promise<Seen> {
 	const [health, ready, metrics] = await Promise.all(['health', 'ready', 'metrics'].map((what) => ask(`/ops/${daemon}/${what}`)));
 	const known = health && (health.status === 200 || health.status === 503); // 502 is nginx', which did not find it
-	return { health: known ? await health.json().catch(() => undefined) as Health | undefined : undefined, ready: ready?.ok ?? false,
-		metrics: metrics?.ok ? metricsOf(await metrics.text()) : undefined };
+	return { health: known ? parsed<Health>(health) : undefined, ready: ready?.status === 200,
+		metrics: metrics?.status === 200 ? metricsOf(metrics.text) : undefined };
 }
 
 export async function read(): Promise<State> {
 	const [exposure, ...daemons] = await Promise.all([ask('/ops/api/exposure'), ...DAEMONS.map(seen)]);
-	const body = exposure?.ok ? await exposure.json().catch(() => undefined) as Partial<Exposure> | undefined : undefined;
+	const body = exposure?.status === 200 ? parsed<Partial<Exposure>>(exposure) : undefined;
 	return { at: Date.now(), daemons: Object.fromEntries(DAEMONS.map((name, i) => [name, daemons[i]])) as Record<Daemon, Seen>,
 		exposure: body?.cells ? body as Exposure : undefined };
 }
