@@ -38,21 +38,22 @@ const dollars = (text) => Math.round(Number(text.replace(/[^\d.-]/g, '')) * 100)
 
 test('it shows what the daemons say', async () => {
 	assert.equal(await page.locator('#daemons tbody tr').count(), 5);
-	assert.ok(await page.locator('#venues tr[data-state="live"]').count() >= 1);
-	assert.equal(await tile('feed'), 'healthy');
-	assert.match(await tile('breaker'), /bets are taken/);
-	assert.match(await tile('shipping'), /not running/, 'there is no object store in this run');
-	assert.match(await tile('price'), /^\$\d/);
+	await page.waitForSelector('#venues tr[data-state="live"]');
+	const says = (name, text) => until(`${name} to say ${text}`, 30_000, async () => text.test(await tile(name)));
+	await says('feed', /^healthy$/);
+	await says('breaker', /bets are taken/);
+	await says('price', /^\$\d/);
+	await says('shipping', /not running/); // there is no object store in this run
 });
 
 test('a bet stands on the map with what it may cost, and is gone when it is decided', async () => {
-	assert.equal(await page.locator('#map-none').count(), 1);
+	await page.waitForSelector('#map-none');
 	const { body: grid } = await player.get('/grid');
 	const { cell } = middle(grid, grid.rows.low + 12 * grid.rows.height, 3);
 	const placed = await player.post(await player.signed({ cell, stake: 5 * USD, rate: 10_100 }));
 	assert.equal(placed.status, 202, placed.text);
 	const payout = Math.floor(5 * USD * placed.body.rate / 10_000);
-	await page.waitForSelector(`#map td[data-payout="${payout}"]`, { timeout: 15_000 });
+	await page.waitForSelector(`#map td[data-payout="${payout}"]`, { timeout: 30_000 });
 	await until('the sum of it', 15_000, async () => Math.abs(dollars(await tile('exposure')) - payout) <= 5000);
 	await view.shot('ops-exposure');
 	assert.deepEqual(await view.faults(), []);
