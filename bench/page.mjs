@@ -4,14 +4,14 @@
 //   TAPS=40 SECONDS=10 node bench/page.mjs        needs scripts/deps test and a release build
 import { loadavg } from 'node:os';
 import { Product } from '../tests/e2e/lib/product.mjs';
-import { Visitor, launch, quantile } from '../tests/e2e/lib/browser.mjs';
+import { MOVING, Visitor, launch, quantile } from '../tests/e2e/lib/browser.mjs';
 
 const taps = Number(process.env.TAPS ?? 40), seconds = Number(process.env.SECONDS ?? 10);
 const bounds = { pending_ms: 50, confirmed_ms: 150, frame_apart_p95_ms: 17.5, frame_main_p95_ms: 8, first_paint_ms: 1000 };
 const product = await Product.start('bench-page'), browser = await launch();
 
 try {
-	const v = await Visitor.open(product, browser);
+	const v = await Visitor.open(product, browser, MOVING);
 	await v.signIn();
 	const first_paint_ms = await v.page.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0].startTime);
 	await v.page.evaluate(() => { globalThis.seenOfPage.frames.spent.length = globalThis.seenOfPage.frames.apart.length = 0; });

@@ -9,10 +9,11 @@
 #include "msg.h"
 #include "query.h"
 #include "rnd.h"
+#include "ship_place.h"
 #include "signed.h"
 #include "withdraw.h"
 
-enum { ANSWER_MAX = 1 << 19 };
+enum { ANSWER_MAX = 1 << 19, SHIP_RETRY_AFTER_S = 10 };
 
 /* A request on its way: checked by a reader, written by the writer. */
 struct request {
@@ -166,6 +167,12 @@ static void enter(struct worker *w, struct request *q)
 		free(q);
 }
 
+/* Money that has left cannot be called back: none leaves by a book that a lost machine would take along. */
+static bool shipping_lags(const struct settings *s)
+{
+	return s->s3_endpoint.v[0] && ship_lag_ms(s->data_dir.v, clk_now_ms()) > s->ship_lag_s * 1000;
+}
+
 static void withdraw(struct worker *w, struct httpd_req *req, void *arg)
 {
 	size_t n;
@@ -181,6 +188,12 @@ static void withdraw(struct worker *w, struct httpd_req *req, void *arg)
 	if (bad.problem != PROBLEM_NONE) {
 		free(q);
 		httpd_problem(req, bad.problem, bad.detail, NULL, problem_status(bad.problem) == 503 ? 1 : 0);
+		return;
+	}
+	if (shipping_lags(w->api->s)) {
+		free(q);
+		httpd_problem(req, PROBLEM_UNAVAILABLE, "Withdrawals pause while the backup of the books is behind; nothing was debited.",
+				NULL, SHIP_RETRY_AFTER_S);
 		return;
 	}
 	enter(w, q);

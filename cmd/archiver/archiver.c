@@ -8,6 +8,7 @@
 #include "clk.h"
 #include "daemon.h"
 #include "jobs.h"
+#include "shipping.h"
 #include "waiting.h"
 
 enum { TURN_MS = 100, DISK_WARNING = 70, DISK_CRITICAL = 85, DISK_NO_WRITES = 95 };
@@ -15,6 +16,7 @@ enum { TURN_MS = 100, DISK_WARNING = 70, DISK_CRITICAL = 85, DISK_NO_WRITES = 95
 static const struct settings *settings;
 /* The main thread's; the operations port looks at them under the lock, so that it never meets one that is being stopped. */
 static struct jobs *jobs;
+static struct shipping *shipping; /* NULL: there is no object store */
 static struct archives *archives;
 static pthread_mutex_t jobs_lock = PTHREAD_MUTEX_INITIALIZER;
 static int64_t status_ms;
@@ -22,19 +24,27 @@ static int64_t status_ms;
 int archiver_start(const struct settings *s)
 {
 	struct jobs *started;
-	struct archives *shipping;
+	struct shipping *ships;
+	struct archives *archiving;
 	settings = s;
-	int r = jobs_start(&started, s, JOBS_START_MS);
+	int r = shipping_start(&ships, s);
 	if (r < 0)
 		return r;
-	r = archives_start(&shipping, s, ARCHIVES_START_MS);
+	r = jobs_start(&started, s, JOBS_START_MS);
+	if (r < 0) {
+		(void) shipping_stop(ships);
+		return r;
+	}
+	r = archives_start(&archiving, s, ARCHIVES_START_MS);
 	if (r < 0) {
 		(void) jobs_stop(started);
+		(void) shipping_stop(ships);
 		return r;
 	}
 	(void) pthread_mutex_lock(&jobs_lock);
 	jobs = started;
-	archives = shipping;
+	shipping = ships;
+	archives = archiving;
 	(void) pthread_mutex_unlock(&jobs_lock);
 	return 0;
 }
@@ -43,12 +53,15 @@ void archiver_stop(void)
 {
 	(void) pthread_mutex_lock(&jobs_lock);
 	struct jobs *stopping = jobs;
-	struct archives *shipping = archives;
+	struct shipping *ships = shipping;
+	struct archives *archiving = archives;
 	jobs = NULL;
+	shipping = NULL;
 	archives = NULL;
 	(void) pthread_mutex_unlock(&jobs_lock);
-	(void) archives_stop(shipping);
+	(void) archives_stop(archiving);
 	jobs_stop(stopping);
+	(void) shipping_stop(ships); /* last: what was done until now is shipped */
 }
 
 static bool look(struct jobs_report *ret)
@@ -57,6 +70,17 @@ static bool look(struct jobs_report *ret)
 	bool there = jobs != NULL;
 	if (there)
 		jobs_report(jobs, ret);
+	(void) pthread_mutex_unlock(&jobs_lock);
+	return there;
+}
+
+/* False: nothing is shipped. */
+static bool look_at_shipping(struct shipping_report *ret)
+{
+	(void) pthread_mutex_lock(&jobs_lock);
+	bool there = shipping != NULL;
+	if (there)
+		shipping_report(shipping, ret);
 	(void) pthread_mutex_unlock(&jobs_lock);
 	return there;
 }
@@ -90,6 +114,9 @@ int archiver_turn(void)
 bool archiver_alive(void)
 {
 	struct jobs_report report;
+	struct shipping_report ships;
+	if (look_at_shipping(&ships) && ships.busy_since_ms && clk_mono_ms() - ships.busy_since_ms >= SHIPPING_STUCK_MS)
+		return false;
 	return !look(&report) || !report.busy_since_ms || clk_mono_ms() - report.busy_since_ms < JOBS_STUCK_MS;
 }
 
@@ -123,17 +150,41 @@ static void database_health(struct ops_health *h, const struct jobs_report *r)
 	ops_check_end(h);
 }
 
+static int64_t lag_s(void)
+{
+	int64_t lag_ms = ship_lag_ms(settings->data_dir.v, clk_now_ms());
+	return lag_ms == INT64_MAX ? INT64_MAX : lag_ms / 1000;
+}
+
+static void shipping_health(struct ops_health *h, const struct shipping_report *r)
+{
+	if (r->stopped)
+		jw_str(&h->w, "shipping", "stopped");
+	else if (lag_s() == INT64_MAX)
+		jw_str(&h->w, "shipping", "nothing can be restored yet");
+	else
+		jw_int(&h->w, "shipping_lag_seconds", lag_s());
+	if (r->text[0])
+		jw_str(&h->w, "shipping_failure", r->text);
+}
+
 static void storage_health(struct ops_health *h)
 {
 	const struct archives_report a = look_at_archives();
+	struct shipping_report ships;
+	bool shipped = look_at_shipping(&ships);
 	int used = disk_used();
 	enum health is = HEALTH_HEALTHY;
+	if (shipped && (ships.failing || lag_s() > settings->ship_lag_s))
+		is = HEALTH_DEGRADED;
 	if (used < 0 || used >= DISK_WARNING || a.failing_since_ms)
 		is = HEALTH_DEGRADED;
-	if (used >= DISK_CRITICAL)
+	if (used >= DISK_CRITICAL || (shipped && ships.stopped))
 		is = HEALTH_CRITICAL;
 	ops_check_begin(h, "storage", is);
 	jw_str(&h->w, "endpoint", settings->s3_endpoint.v[0] ? settings->s3_endpoint.v : "not configured: nothing is shipped");
+	if (shipped)
+		shipping_health(h, &ships);
 	jw_int(&h->w, "disk_used_percent", used);
 	if (used >= DISK_NO_WRITES)
 		jw_str(&h->w, "disk", "writes are refused");
@@ -166,6 +217,37 @@ bool archiver_ready(void *u)
 	return look(&report);
 }
 
+static void shipping_metrics(struct buf *out, const struct jobs_report *jobs_are)
+{
+	struct shipping_report r;
+	if (!look_at_shipping(&r))
+		return;
+	int64_t lag_ms = ship_lag_ms(settings->data_dir.v, clk_now_ms());
+	if (lag_ms != INT64_MAX)
+		ops_gauge(out, "tap_shipping_lag_seconds", "age of the newest moment of which all could be restored",
+				(double) lag_ms / 1000);
+	ops_gauge(out, "tap_shipping_known", "0: nothing could be restored, so there is no lag to tell", lag_ms != INT64_MAX);
+	ops_gauge(out, "tap_shipping_stopped", "1: another archiver, or another book, is in the bucket", r.stopped);
+	ops_gauge(out, "tap_shipping_segment", "number of the newest segment", (double) r.shipper.place.number);
+	ops_counter(out, "tap_shipping_segments_total", "segments written", r.shipper.segments);
+	ops_counter(out, "tap_shipping_bytes_total", "their bytes", r.shipper.bytes);
+	ops_counter(out, "tap_shipping_rows_total", "ledger rows in them", r.shipper.rows);
+	ops_counter(out, "tap_shipping_bets_total", "bets in them", r.shipper.bets);
+	ops_counter(out, "tap_shipping_failures_total", "turns that met weather", r.failures);
+	if (jobs_are->snapshot_ms)
+		ops_gauge(out, "tap_snapshot_last_success_timestamp_seconds", "when the newest snapshot was sent",
+				(double) jobs_are->snapshot_ms / 1000);
+	ops_counter(out, "tap_snapshot_failures_total", "snapshots that could not be sent", jobs_are->snapshot_failures);
+	ops_gauge(out, "tap_drill_ok", "0: the newest drill failed; 1 also while there was none",
+			jobs_are->drill.good || jobs_are->drill.at_ms == 0);
+	if (!jobs_are->drill.good_ms)
+		return;
+	ops_gauge(out, "tap_drill_last_success_timestamp_seconds", "when a drill last restored the books and found them whole",
+			(double) jobs_are->drill.good_ms / 1000);
+	ops_gauge(out, "tap_drill_rpo_seconds", "how old the restored books were", (double) jobs_are->drill.rpo_ms / 1000);
+	ops_gauge(out, "tap_drill_rto_seconds", "how long the restore took", (double) jobs_are->drill.rto_ms / 1000);
+}
+
 static void archive_metrics(struct buf *out)
 {
 	const struct archives_report a = look_at_archives();
@@ -188,6 +270,7 @@ void archiver_metrics(struct buf *out, void *u)
 	struct jobs_report r;
 	if (!look(&r))
 		return;
+	shipping_metrics(out, &r);
 	if (r.backup_ms)
 		ops_gauge(out, "tap_backup_last_success_timestamp_seconds", "when the newest good backup was made",
 				(double) r.backup_ms / 1000);

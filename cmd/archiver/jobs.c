@@ -11,8 +11,12 @@
 #include "err.h"
 #include "last_check.h"
 #include "log.h"
+#include "remote.h"
+#include "snapshot.h"
 #include "thread.h"
 #include "week.h"
+
+enum { DRILL_FIRST_S = 3600 };
 
 struct jobs {
 	const struct settings *s;
@@ -24,7 +28,7 @@ struct jobs {
 	pthread_t thread;
 	bool running;
 	/* the thread's own: wall time, since a restart must not forget them */
-	int64_t backup_due_ms, check_due_ms;
+	int64_t backup_due_ms, check_due_ms, snapshot_due_ms, drill_due_ms;
 	bool told_no_book;
 };
 
@@ -73,11 +77,37 @@ static void tell_failure(const char *what, int r, const struct backup *b)
 	err_clear();
 }
 
+static bool is_stopping(void *u)
+{
+	struct jobs *j = u;
+	lock(j);
+	bool stopping = j->stopping;
+	unlock(j);
+	return stopping;
+}
+
+/* The backup into the object store, to go on from where shipping stood before it was begun. */
+static void send_snapshot(struct jobs *j, const struct backup *b, const struct ship_place *place, int64_t now_ms)
+{
+	int r = remote_snapshot(j->s, b->path, place, now_ms, is_stopping, j);
+	lock(j);
+	j->report.snapshot_failures += r < 0 && r != -ECANCELED;
+	if (r == 0)
+		j->report.snapshot_ms = now_ms;
+	unlock(j);
+	if (r < 0 && r != -ECANCELED)
+		(void) log_errno(r, "snapshot %s", b->path);
+	err_clear();
+}
+
 /* The time of the next one. */
 static int64_t back_up(struct jobs *j)
 {
 	struct backup b;
+	struct ship_place place = { 0 };
 	int64_t now_ms = clk_now_ms();
+	bool shipped = j->s->s3_endpoint.v[0] && ship_place_read(j->s->data_dir.v, &place) == 0;
+	j->snapshot_due_ms = now_ms + JOBS_RETRY_MS;
 	int r = backup_make(j->s->data_dir.v, j->dir, now_ms, &b);
 	note_backup(j, &b, now_ms, r == 0);
 	if (r != 0) {
@@ -86,6 +116,8 @@ static int64_t back_up(struct jobs *j)
 	}
 	log_info("backup %s: %" PRId64 " bytes, %" PRId64 " bets, %" PRId64 " rows, verified, %" PRId64 " ms", b.path, b.bytes,
 			b.found.bets, b.found.rows, b.took_ms);
+	if (shipped)
+		send_snapshot(j, &b, &place, now_ms);
 	r = backup_prune(j->dir, j->s->backups_kept);
 	if (r < 0)
 		(void) log_errno(r, "old backups");
@@ -141,6 +173,22 @@ static int64_t check(struct jobs *j)
 	return now_ms + j->s->integrity_s * 1000;
 }
 
+static int64_t drill(struct jobs *j)
+{
+	struct drill d = j->report.drill; /* only this thread writes it */
+	int64_t now_ms = clk_now_ms();
+	int r = remote_drill(j->s, j->dir, now_ms, is_stopping, j, &d);
+	if (r == -ECANCELED)
+		return now_ms;
+	lock(j);
+	j->report.drill = d;
+	(void) snprintf(j->report.drill_failure, sizeof j->report.drill_failure, "%.250s", r < 0 ? err_text() : "");
+	unlock(j);
+	if (r < 0)
+		(void) log_errno(r, "drill");
+	return now_ms + j->s->drill_s * 1000;
+}
+
 /* Nothing to do before somebody made a book. */
 static bool book_is_there(struct jobs *j)
 {
@@ -159,17 +207,21 @@ static void run_due(struct jobs *j)
 {
 	int64_t now_ms = clk_now_ms();
 	bool check_is_due = now_ms >= j->check_due_ms, backup_is_due = now_ms >= j->backup_due_ms;
-	if (!check_is_due && !backup_is_due)
+	bool drill_is_due = j->s->s3_endpoint.v[0] && j->s->drill_s > 0 && now_ms >= j->drill_due_ms;
+	backup_is_due = backup_is_due || (now_ms >= j->snapshot_due_ms && remote_snapshot_wanted(j->s));
+	if (!check_is_due && !backup_is_due && !drill_is_due)
 		return;
 	if (!book_is_there(j)) {
 		j->check_due_ms = j->backup_due_ms = now_ms + 1000;
 		return;
 	}
 	set_busy(j, true);
-	if (check_is_due)
-		j->check_due_ms = check(j);
 	if (backup_is_due)
 		j->backup_due_ms = back_up(j);
+	if (check_is_due)
+		j->check_due_ms = check(j);
+	if (drill_is_due && !is_stopping(j))
+		j->drill_due_ms = drill(j);
 	set_busy(j, false);
 }
 
@@ -196,7 +248,19 @@ void jobs_report(struct jobs *j, struct jobs_report *ret)
 	unlock(j);
 }
 
-/* When both are due, from what an earlier life left. A date in the future (the clock was set back) counts as now. */
+static void read_remote_schedule(struct jobs *j, int64_t now_ms)
+{
+	struct clk_week week;
+	int64_t at_ms;
+	if (snapshot_note_read(j->s->data_dir.v, &at_ms, &week) == 0)
+		j->report.snapshot_ms = at_ms;
+	if (remote_drill_read(j->dir, &j->report.drill) == 0 && j->report.drill.at_ms <= now_ms)
+		j->drill_due_ms = j->report.drill.at_ms + j->s->drill_s * 1000;
+	else /* the first, when there is something to restore */
+		j->drill_due_ms = now_ms + (j->s->drill_s < DRILL_FIRST_S ? j->s->drill_s : DRILL_FIRST_S) * 1000;
+}
+
+/* When all are due, from what an earlier life left. A date in the future (the clock was set back) counts as now. */
 static int read_schedule(struct jobs *j, int64_t first_after_ms)
 {
 	int64_t now_ms = clk_now_ms(), first_ms = now_ms + first_after_ms, at_ms;
@@ -217,6 +281,7 @@ static int read_schedule(struct jobs *j, int64_t first_after_ms)
 		if (ok && at_ms + j->s->integrity_s * 1000 > first_ms)
 			j->check_due_ms = at_ms + j->s->integrity_s * 1000;
 	}
+	read_remote_schedule(j, now_ms);
 	return 0;
 }
 

@@ -1,4 +1,5 @@
-/* jobs.h - the archiver's two periodic works, on a thread of their own: a verified backup, and the integrity check.
+/* jobs.h - the archiver's periodic works, on a thread of their own: a verified backup (and, with an object store, its snapshot there),
+ * the integrity check, and the drill.
  * The schedule outlives a restart: the newest backup's name says when it was made, and `integrity.last` beside the backups says
  * when the book was checked and what was found. Thread: jobs_report from any. */
 #ifndef TAP_ARCHIVER_JOBS_H
@@ -9,6 +10,7 @@
 
 #include "attr.h"
 #include "backup.h"
+#include "remote.h"
 #include "settings.h"
 
 enum {
@@ -33,6 +35,10 @@ struct jobs_report {
 	char finding[320];
 	uint64_t checks, check_failures; /* failures: could not be looked at */
 	int64_t check_took_ms;
+	int64_t snapshot_ms;     /* the newest in the object store; 0: none */
+	uint64_t snapshot_failures;
+	struct drill drill;
+	char drill_failure[256]; /* of the last one */
 	int64_t busy_since_ms;   /* monotonic; 0: idle */
 };
 void jobs_report(struct jobs *j, struct jobs_report *ret);

@@ -52,7 +52,7 @@ void waiting_metrics(struct buf *out, const struct settings *s)
 	if (!known)
 		return;
 	ops_gauge(out, "tap_withdrawals_waiting", "withdrawals that wait for the operator", (double) last.n);
-	ops_gauge(out, "tap_withdrawals_waiting_usd", "their sum in dollars", (double) last.micros / 1e6);
+	ops_gauge(out, "tap_withdrawals_waiting_dollars", "their sum in dollars", (double) last.micros / 1e6);
 	ops_gauge(out, "tap_withdrawals_oldest_wait_seconds", "age of the oldest of them; 0: none",
 			last.n ? (double) (clk_now_ms() - last.oldest_ms) / 1000 : 0);
 }

@@ -24,6 +24,8 @@ static const struct option_help options[] = {
 	{ "for", "a span: a number and s, m, h or d", "30m 1h 2h 1d 7d" },
 	{ "status", "those in this state alone", "requested approved rejected" },
 	{ "yes", "what is lost is known", "" },
+	{ "snapshot", "the snapshot of this time, as the object store names it; else the newest", "" },
+	{ "accept-loss", "restore up to where something is missing or changed", "" },
 };
 
 const struct option_help *help_option(const char *name)

@@ -57,6 +57,11 @@ const struct ctl_verb ctl_verbs[] = {
 	{ "trial-balance", "", "players, house and custody; 1: the sum is not zero", verb_trial_balance,
 		"Every movement has two sides, so all accounts together hold nothing.",
 		"tap-trading-ctl trial-balance\n" },
+	{ "report", "[--from DAY] [--to DAY]", "money and bets of each UTC day, from the ledger", verb_report,
+		"Stakes, payouts, refunds, what the house held, deposits and withdrawals of the days from DAY to DAY, both included, "
+		"over the weeks that are on this machine; bets by outcome. The total's hold is the house's side of `trial-balance`. A bet "
+		"counts where its stake left, its outcome where it was decided: a day's outcomes differ by what was open at midnight.",
+		"tap-trading-ctl report --from 2026-11-01 --to 2026-11-30 --json\n" },
 	{ "breaker open", "[--for SPAN] [--reason TEXT]", "stops betting for 1h, or SPAN (30m, 7d)", verb_breaker_open,
 		"Bets answer 503 within a second; open bets are settled as ever. It ends by itself, so that a forgotten one does not last.",
 		"tap-trading-ctl breaker open --for 30m --reason 'drift found'\n" },
@@ -98,6 +103,16 @@ const struct ctl_verb ctl_verbs[] = {
 	{ "backup run", "[--reason TEXT]", "makes and verifies a local backup now", verb_backup_run,
 		"A folder that is a data folder, audited before it gets its name. 75: one is made just now, or there is no room.",
 		"tap-trading-ctl backup run --reason 'before migrate'\n" },
+	{ "backup restore", "[--snapshot STAMP] [--accept-loss] [--reason TEXT]",
+		"from an empty data folder to audited books, out of the object store", verb_backup_restore,
+		"The newest snapshot, the segments after it made again by the code that made them first, every audit, the trial "
+		"balance. It says up to which moment. A folder with books is refused (73); a changed or missing object too, and named "
+		"(1): --accept-loss restores up to there.",
+		"tap-trading-ctl backup restore\n"
+		"tap-trading-ctl backup restore --snapshot 20261121T160000.000Z --accept-loss --json\n" },
+	{ "backup drill", "[--snapshot STAMP]", "restores into a scratch folder, audits, tells how old and how long", verb_backup_drill,
+		"Nothing that is there is touched; the folder is removed. The archiver does it once a week by itself.",
+		"tap-trading-ctl backup drill\n" },
 	{ "migrate status", "", "versions of the files against this program's", verb_migrate_status,
 		"What `up` would do.",
 		"tap-trading-ctl migrate status\n" },

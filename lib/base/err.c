@@ -21,7 +21,7 @@ int err_trace_at(int r, const char *file, int line)
 	return r;
 }
 
-int err_say(int r, const char *fmt, ...)
+int (err_say)(int r, const char *fmt, ...) /* cmake/analyzer.h has a macro of that name */
 {
 	va_list ap;
 	va_start(ap, fmt);

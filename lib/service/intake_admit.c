@@ -179,11 +179,11 @@ static int write_rows(struct store *db, struct intake_tap *t, struct account *af
 	int r = ledger_stake(db, &t->bet, after, &row);
 	if (r < 0)
 		return err_trace(r);
-	if (r == LEDGER_E_SUSPENDED || r == LEDGER_E_FUNDS || r == LEDGER_E_OVERFLOW) {
+	if (r == LEDGER_E_SUSPENDED || r == LEDGER_E_FUNDS) {
 		t->result = r == LEDGER_E_SUSPENDED ? INTAKE_SUSPENDED : INTAKE_NO_FUNDS;
 		return 0;
 	}
-	CHECK(r == 0);
+	CHECK(r == 0); /* sums beyond the numbers pass no cap */
 	r = book_put_bet(db, &t->bet, row);
 	if (r < 0)
 		return err_trace(r);

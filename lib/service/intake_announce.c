@@ -33,10 +33,8 @@ struct speech *speech_of_tap(const struct intake_tap *t, const struct account *a
 
 static struct speech *speech_free(struct speech *s)
 {
-	if (s) {
-		buf_free(&s->event);
-		free(s);
-	}
+	buf_free(&s->event);
+	free(s);
 	return NULL;
 }
 
@@ -126,10 +124,10 @@ static int add(struct msg_group *g, const struct speech *s, struct buf *text)
 		return msg_publish(g->bus, key_user_events(channel, &s->account.wallet), text);
 	case SPEECH_EVENT:
 		return msg_group_add(g, &s->account, s->event.n > 0 ? &s->event : NULL);
-	case SPEECH_ROOM:
-		return bus_addf(g->bus, "SET %s %b EX %d", KEY_ROOM, s->event.p, s->event.n, (int) ROOM_LIFE_S);
+	default: /* SPEECH_ROOM */
+		break;
 	}
-	return 0;
+	return bus_addf(g->bus, "SET %s %b EX %d", KEY_ROOM, s->event.p, s->event.n, (int) ROOM_LIFE_S);
 }
 
 /* 0: all of them were said. */

@@ -52,12 +52,9 @@ static enum intake_result judge(struct intake *in, struct intake_tap *t, const s
 		return may_be_replay(in, t) ? INTAKE_CONFIRMED : INTAKE_NOT_SIGNER;
 	case AUTH_RATE_LIMITED:
 		return INTAKE_RATE_LIMITED;
-	case AUTH_ADMITTED:
-	case AUTH_NONCE_SPENT:
-	case AUTH_NONCE_OURS:
-		break;
+	default: /* admitted, or its nonce is spent: the book knows by whom */
+		return INTAKE_CONFIRMED;
 	}
-	return INTAKE_CONFIRMED;
 }
 
 /* In the order in which they came, so that a replay that races its first stands behind it. */

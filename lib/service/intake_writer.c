@@ -179,7 +179,7 @@ static void run_batch(struct intake *in, struct tap_list *l)
 		for (struct intake_tap *t = l->head; t; t = t->next)
 			intake_unadmit(in, t);
 		failed(in, r);
-		answer_all_undone(in, l, kept >= 0 && r < 0 && r != -ENOSPC);
+		answer_all_undone(in, l, kept >= 0 && r < 0);
 		return;
 	}
 	note_commit(in);

@@ -1,5 +1,6 @@
 /* ops.h - /health, /ready, /metrics, and what a daemon shows beside them, on the operations port. Service floor, on httpd. Metrics are
- * written in Prometheus' text format, base units, counters end in _total; no wallet is ever a label. Thread: the callbacks run on the server's thread. */
+ * written in Prometheus' text format; units are base ones and stand in the name (_seconds, _bytes, _ratio; amounts of money _dollars,
+ * prices _usd), counters end in _total; no wallet is ever a label. Thread: the callbacks run on the server's thread. */
 #ifndef TAP_OPS_H
 #define TAP_OPS_H
 

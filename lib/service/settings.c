@@ -130,7 +130,7 @@ static void rows_for(struct settings *s, struct conf_row rows[static 96])
 			"without a move of half a jump for as long, the grid opens again", FOR_INGEST);
 	/* resolver */
 	ROW("TAP_RESOLVE_GRACE_MS", CONF_INT, &s->resolve_grace_ms, "700", 500, 5000, "ms",
-			"after a column's end no tick can join it any more; at least the history's lateness limit",
+			"a column is decided so long after its end when no later tick was heard; at least the history's lateness limit",
 			FOR_RESOLVER);
 	ROW("TAP_RESOLVE_WAIT_MS", CONF_INT, &s->resolve_wait_ms, "60000", 1000, 3600000, "ms",
 			"how long a column waits for a history that cannot be read, before it is decided by what was heard",
@@ -141,7 +141,11 @@ static void rows_for(struct settings *s, struct conf_row rows[static 96])
 	ROW("TAP_INTEGRITY_SECONDS", CONF_INT, &s->integrity_s, "86400", 1, 604800, "s", "distance of two integrity checks",
 			FOR_ARCHIVER);
 	ROW("TAP_S3_ENDPOINT", CONF_TEXT, &s->s3_endpoint, "", 0, 255, "URL", "http[s]://host[:port]; empty: nothing is shipped",
-			FOR_ARCHIVER | FOR_CTL);
+			FOR_ARCHIVER | FOR_CTL | FOR_API);
+	ROW("TAP_SHIP_LAG_SECONDS", CONF_INT, &s->ship_lag_s, "30", 1, 86400, "s",
+			"no withdrawals while the object store is further behind", FOR_ARCHIVER | FOR_API);
+	ROW("TAP_DRILL_SECONDS", CONF_INT, &s->drill_s, "604800", 0, 31536000, "s",
+			"distance of two drills, restores into a scratch folder; 0: none", FOR_ARCHIVER);
 	ROW("TAP_S3_BUCKET", CONF_TEXT, &s->s3_bucket, "tap-trading", 3, 63, "name", "what archives and backups go to",
 			FOR_ARCHIVER | FOR_CTL);
 	ROW("TAP_S3_REGION", CONF_TEXT, &s->s3_region, "us-east-1", 1, 40, "name", "what requests are signed for",
@@ -257,8 +261,8 @@ void settings_help(unsigned who, const struct manual *p)
 	manual_section(p, "ENVIRONMENT");
 	manual_text(p, "One file serves all programs of the suite; a TAP_ key that none of them knows is an error.");
 	conf_help(rows, who, true, p);
-	manual_item(p, "CREDENTIALS_DIRECTORY", "The secret REDIS_PASSWORD is read from the file of that name in this folder, "
-			"or from the file that TAP_REDIS_PASSWORD_FILE names, never from the environment itself.");
+	manual_item(p, "CREDENTIALS_DIRECTORY", "The secrets REDIS_PASSWORD and S3_CREDENTIALS are read from the files of these "
+			"names in this folder, or from the files that TAP_<NAME>_FILE names, never from the environment itself.");
 	if (p->roff)
 		return; /* each has its own page */
 	manual_section(p, "Keys of the other programs, checked here too");

@@ -48,7 +48,7 @@ struct settings {
 	/* resolver */
 	int64_t resolve_grace_ms, resolve_wait_ms;
 	/* archiver */
-	int64_t backup_s, backups_kept, integrity_s;
+	int64_t backup_s, backups_kept, integrity_s, ship_lag_s, drill_s;
 	struct conf_text s3_bucket, s3_region, s3_credentials_file;
 	int64_t s3_bytes_per_second, s3_still_ms, s3_tries;
 	int64_t archive_keep_weeks, archive_level, archive_window_log, archive_cpu_percent, archive_multipart_bytes, archive_part_bytes;

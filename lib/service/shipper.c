@@ -28,7 +28,11 @@ struct shipper {
 	struct ship_place place;
 	bool placed, stopped;
 	uint64_t own;              /* segments that this life wrote */
-	struct buf book, span, out, got, unpacked;
+	struct buf book, span, got, unpacked;
+	struct buf out;            /* a segment, and where it leads; pending: it may be there or not, and is put again as it is */
+	struct ship_place out_place;
+	struct book_span out_told;
+	bool pending;
 	struct shipper_report report;
 	char why[ERR_TEXT_MAX];    /* why it stopped */
 };
@@ -335,24 +339,44 @@ static int compare(struct shipper *sh, struct ship_place *ret)
 	return err_trace(r);
 }
 
-static int put(struct shipper *sh, const struct segment *s, struct ship_place *ret)
+static void count(struct shipper *sh)
+{
+	sh->own++;
+	sh->report.segments++;
+	sh->report.bytes += sh->out.n;
+	sh->report.rows += (uint64_t) sh->out_told.rows;
+	sh->report.bets += (uint64_t) sh->out_told.bets;
+}
+
+/* What is in sh->out. After weather it is not known whether it was written: the same bytes are put again until it is. */
+static int put(struct shipper *sh, struct ship_place *ret)
 {
 	char key[SEGMENT_KEY_SIZE];
+	const struct s3_put object = { .body = { .bytes = sh->out.p, .n = (int64_t) sh->out.n }, .once = true };
+	segment_key(key, SHIP_PREFIX, sh->out_place.number);
+	int r = s3_put(sh->s3, key, &object);
+	sh->pending = r < 0;
+	*ret = sh->out_place;
+	if (r == S3_E_EXISTS) {
+		r = compare(sh, ret);
+		sh->pending = r < 0;
+		return err_trace(r);
+	}
+	if (r == 0)
+		count(sh);
+	return ship_s3(r, key);
+}
+
+static int write_and_put(struct shipper *sh, const struct segment *s, const struct book_span *told, struct ship_place *ret)
+{
 	struct hash hash;
 	buf_clear(&sh->out);
 	int r = segment_write(s, &sh->out, &hash);
 	if (r < 0)
 		return err_trace(r);
-	segment_key(key, SHIP_PREFIX, s->number);
-	const struct s3_put object = { .body = { .bytes = sh->out.p, .n = (int64_t) sh->out.n }, .once = true };
-	r = s3_put(sh->s3, key, &object);
-	if (r == S3_E_EXISTS)
-		return compare(sh, ret);
-	if (r != 0)
-		return ship_s3(r, key);
-	sh->own++;
-	*ret = after(s, &hash);
-	return 0;
+	sh->out_place = after(s, &hash);
+	sh->out_told = *told;
+	return put(sh, ret);
 }
 
 /* ---- from week to week */
@@ -401,38 +425,44 @@ static int turn_the_page(struct shipper *sh)
 
 /* ---- a turn */
 
+static int move_on(struct shipper *sh, struct ship_place place)
+{
+	int64_t as_of_ms = sh->place.as_of_ms;
+	place.based = sh->place.based;
+	sh->place = place;
+	look_for_base(sh);
+	if (!sh->place.based)
+		sh->place.as_of_ms = as_of_ms; /* it could not be restored */
+	return save(sh);
+}
+
 static int one_step(struct shipper *sh, bool *ret_more)
 {
 	struct segment s;
 	struct book_span told;
 	struct ship_place place;
 	bool fresh;
+	if (sh->pending) {
+		int r = put(sh, &place);
+		*ret_more = r == 0;
+		return r == 0 ? move_on(sh, place) : err_trace(r);
+	}
 	int r = tell(sh, &s, &told, ret_more, &fresh);
 	if (r < 0)
 		return err_trace(r);
 	bool last_of_past = !same_week(s.week, week_current(sh->w)) && !*ret_more;
-	if (fresh) {
-		r = put(sh, &s, &place);
-		if (r != 0)
-			return err_trace(r);
-		sh->report.segments++;
-		sh->report.bytes += sh->out.n;
-		sh->report.rows += (uint64_t) told.rows;
-		sh->report.bets += (uint64_t) told.bets;
-	} else {
-		place = sh->place;
-		place.as_of_ms = s.as_of_ms;
-	}
-	place.based = sh->place.based;
-	int64_t as_of_ms = sh->place.as_of_ms;
-	sh->place = place;
-	look_for_base(sh);
-	if (!sh->place.based)
-		sh->place.as_of_ms = as_of_ms; /* it could not be restored */
-	r = save(sh);
+	place = sh->place;
+	place.as_of_ms = s.as_of_ms;
+	if (fresh)
+		r = write_and_put(sh, &s, &told, &place);
+	if (r != 0)
+		return err_trace(r);
+	r = move_on(sh, place);
 	if (r == 0 && last_of_past) {
 		*ret_more = true;
-		r = turn_the_page(sh);
+		/* what was there already, from before we died, may end earlier */
+		if (memcmp(&place.at, &s.to, sizeof s.to) == 0 && place.log == s.log_to)
+			r = turn_the_page(sh);
 	}
 	return err_trace(r);
 }

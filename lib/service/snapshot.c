@@ -203,7 +203,7 @@ static bool manifest_parse(const struct buf *text, struct snapshot *ret)
 	static const char last[] = "sha256 ";
 	const size_t tail = sizeof last - 1 + HEX + 1;
 	struct hash said;
-	if (text->n < tail + sizeof first_line || strlen(text->p) != text->n ||
+	if (text->n < tail + sizeof first_line || strlen(text->p) != text->n || text->p[text->n - 1] != '\n' ||
 			strncmp(text->p, first_line, sizeof first_line - 1) != 0 ||
 			strncmp(text->p + text->n - tail, last, sizeof last - 1) != 0 ||
 			!hex_decode(said.b, HASH_SIZE, text->p + text->n - HEX - 1))

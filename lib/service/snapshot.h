@@ -1,10 +1,10 @@
 /* snapshot.h - a whole, verified copy of the week's book in the object store, from which a restore goes on by segments.
  * Service floor, on s3, zst, backup, ship_place.
- * PREFIXsnapshots/<stamp>/ holds bets_YYYY_wWW.db.zst, meta.db.zst and, written last and once, `manifest`: lines of text, first
- * "tap-trading snapshot 1", then where shipping stood when the copy was begun (ship_place.h), a line `file NAME bytes sha256 bytes sha256`
- * for each file (as it is, and as it is stored), last `sha256` of all lines before. Without a manifest it is none.
- * Always true: what is in a snapshot passed every audit (backup.h); it holds at least what was shipped by the segment that it names, so that
- *   the segments after that one, made again over it, lead on without a gap.
+ * PREFIXsnapshots/<stamp>/ holds bets_YYYY_wWW.db.zst, meta.db.zst and, written last and once, `manifest`: lines of text.
+ * First "tap-trading snapshot 1", then where shipping stood when the copy was begun (ship_place.h), a line for each
+ * file, `file NAME bytes sha256 bytes sha256` (as it is, and as it is stored), last `sha256` of all lines before.
+ * Always true: what is in a snapshot passed every audit (backup.h); it holds at least what was shipped by the segment that it
+ *   names, so that the segments after that one, made again over it, lead on without a gap.
  * Thread: one owner of the s3. Memory: bounded. */
 #ifndef TAP_SNAPSHOT_H
 #define TAP_SNAPSHOT_H
@@ -31,8 +31,8 @@ struct snapshot {
 	struct snapshot_file files[SNAPSHOT_FILES]; /* the week's book, meta.db */
 };
 
-/* Sends a backup's folder, whose name is the stamp; place: as shipping stood before the backup was begun. <0: s3's weather, or a result
- * of its own with a sentence. Again is harmless. */
+/* Sends a backup's folder, whose name is the stamp; place: as shipping stood before the backup was begun. <0: s3's weather, or
+ * a result of its own with a sentence. Again is harmless. */
 MUST_CHECK int snapshot_put(struct s3 *s3, const char *folder, const struct ship_place *place, struct snapshot *ret);
 /* The manifest of `stamp`; "": of the newest. SNAPSHOT_E_ABSENT; SNAPSHOT_E_BAD with the place. */
 MUST_CHECK int snapshot_find(struct s3 *s3, const char *stamp, struct snapshot *ret);

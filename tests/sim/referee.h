@@ -18,6 +18,7 @@ void referee_begin(const struct settings *s, const char *dir);
 void referee_end(void);
 struct wallet referee_wallet(int w);
 int64_t referee_balance(int w);
+int referee_withdraws(int w, int64_t micros); /* what such a request must be answered: 0, WITHDRAW_E_SUSPENDED, WITHDRAW_E_FUNDS */
 
 /* The resolver asks for a column's ticks: what it will decide by is known now. */
 void referee_asked(int64_t t0_s, bool answered);

@@ -11,7 +11,7 @@
 #include "clk.h"
 #include "disk.h"
 #include "err.h"
-#include "limits_book.h"
+#include "errands.h"
 #include "log.h"
 #include "market.h"
 #include "players.h"
@@ -21,108 +21,16 @@
 #include "sim.h"
 #include "week.h"
 
-enum { W_MS = 5000, COMPARE_EACH = 500, WEEKS_KEPT = 2, CALM_COLUMNS = 40, LONG_COLUMNS = 50000, DEPOSIT_USD = 5000 };
+enum { W_MS = 5000, COMPARE_EACH = 500, WEEKS_KEPT = 2, CALM_COLUMNS = 40, LONG_COLUMNS = 50000 };
 #define WEEK_MS (7 * INT64_C(86400000))
 
 static struct {
 	struct settings s;
 	char dir[WORLD_DIR_SIZE];
 	int64_t resolver_back, disk_well, redis_back, ear_back, clock_back; /* the column with which it is over */
-	int64_t deposits, weeks, week_ms;   /* when the current week began */
+	int64_t weeks, week_ms;   /* when the current week began */
 	int64_t flushes, steps, kills;
 } world;
-
-/* ---- jobs of the api's writer ---- */
-
-struct work {
-	struct intake_job job;
-	int w;
-	int64_t micros;
-	char ref[32];
-	bool open, suspend, suspended;
-	int64_t cap_column, cap_open;
-	struct account account;
-};
-
-static int limit(struct store *db, struct work *k, int64_t now_ms)
-{
-	const struct limit_wish wishes[] = { { LIMIT_COLUMN, k->cap_column }, { LIMIT_OPEN, k->cap_open } };
-	struct limits after;
-	return limits_change(db, &k->account, wishes, 2, "player", now_ms, &after);
-}
-
-static int do_work(struct intake_job *j, struct store *db, int64_t now_ms)
-{
-	struct work *k = (struct work *) j;
-	struct wallet wallet = referee_wallet(k->w);
-	int x = k->open ? ledger_account_open(db, &wallet, now_ms, &k->account) : ledger_account(db, &wallet, &k->account);
-	if (x == LEDGER_E_EXISTS)
-		x = 0;
-	if (x == 0 && k->micros)
-		x = ledger_post(db, &(struct posting){ .user = k->account.user, .amount = { k->micros }, .ref_type = LEDGER_DEPOSIT,
-				.ref_id = k->ref, .at_ms = now_ms }, &k->account);
-	if (x == 0 && k->suspend)
-		x = ledger_suspend(db, k->account.user, k->suspended);
-	if (x == 0 && k->cap_column)
-		x = limit(db, k, now_ms);
-	return x;
-}
-
-static void restart_api(void);
-
-/* Until it is done: who does not hear an answer asks again, and the ref says that it is the same. So something is committed before
- * anybody asks what became of the unanswered: from then on that is on disk too. */
-static void work(struct work *k)
-{
-	bool alive = false, died = false;
-	int x = -1;
-	k->job.fn = do_work;
-	while (!alive || x < 0) {
-		x = api_proc_job(&k->job, &alive);
-		MUST(x == 0 || x == LEDGER_E_EXISTS || !alive || disk_is_full(), "a posting answers %d", x);
-		disk_full(false);
-		if (!alive)
-			restart_api();
-		died = died || !alive;
-	}
-	if (died)
-		referee_api_restarted();
-}
-
-static void deposit(int w, int64_t usd)
-{
-	struct work k = { .w = w, .micros = usd * MICROS_PER_USD };
-	(void) snprintf(k.ref, sizeof k.ref, "deposit-%" PRId64, ++world.deposits);
-	work(&k);
-	referee_posted(w, k.micros);
-	if (one_in(4)) /* the operator's script runs twice */
-		work(&k);
-}
-
-static void sign_in(int w)
-{
-	struct work k = { .w = w, .open = true };
-	work(&k);
-	referee_opened(w, k.account.user);
-	deposit(w, w < 4 ? 20000 : DEPOSIT_USD / (1 + w));
-	if (w % 6 == 5) {
-		struct work own = { .w = w, .cap_column = 30 * MICROS_PER_USD, .cap_open = 200 * MICROS_PER_USD };
-		work(&own);
-		referee_limited(w, own.cap_column, own.cap_open);
-	}
-}
-
-static void errands(void)
-{
-	int w = (int) dice(WALLETS);
-	if (w % 8 != 7 && referee_balance(w) < 50 * MICROS_PER_USD && one_in(4)) /* some stay poor */
-		deposit(w, 1 + (int64_t) dice(DEPOSIT_USD));
-	if (one_in(3000)) {
-		struct work k = { .w = w, .suspend = true, .suspended = one_in(3) };
-		work(&k);
-		referee_suspended(w, k.suspended);
-	}
-}
 
 /* ---- death and return ---- */
 
@@ -157,11 +65,8 @@ static void restart_api(void)
 
 static void api_died(void)
 {
-	struct work k = { .w = (int) dice(WALLETS), .micros = MICROS_PER_USD };
-	(void) snprintf(k.ref, sizeof k.ref, "deposit-%" PRId64, ++world.deposits);
 	restart_api();
-	work(&k);
-	referee_posted(k.w, k.micros);
+	errands_after_death();
 	referee_api_restarted();
 }
 
@@ -330,7 +235,7 @@ static void play_column(bool calm)
 	if (!calm) {
 		if (one_in(2)) /* those of two columns come together: half the transactions */
 			bets();
-		errands();
+		errands_run();
 		end_week();
 	}
 	if (one_in(5))
@@ -373,10 +278,11 @@ static void begin(void)
 	market_begin(&world.s);
 	players_begin(&world.s);
 	referee_begin(&world.s, world.dir);
+	errands_begin(restart_api);
 	api_proc_start(&world.s, &market_for_api);
 	referee_open_books();
 	for (int w = 0; w < WALLETS; w++)
-		sign_in(w);
+		errands_sign_in(w);
 	resolver_proc_start(&world.s);
 	disk_begin(world.dir);
 }
@@ -412,8 +318,8 @@ static void everything_happened(void)
 			expected = expected && i != (int) never[k];
 		MUST(c->results[i] || !expected, "no tap was answered with result %d", i);
 	}
-	MUST(c->voids && c->unread && c->won && c->lost && c->refunded && world.weeks && world.kills && world.flushes && world.steps,
-			"a kind of event never came");
+	MUST(c->voids && c->unread && c->won && c->lost && c->refunded && errands_withdrawals() && world.weeks && world.kills &&
+			world.flushes && world.steps, "a kind of event never came");
 	for (int i = DISK_KILL; i < DISK_FAULTS; i++)
 		MUST(disk_count((enum disk_fault) i), "the disk never failed in way %d", i);
 }
@@ -430,9 +336,9 @@ static void tell(void)
 		if (c->results[i])
 			(void) printf(" %s %" PRId64, i == INTAKE_CONFIRMED ? "confirmed" : i == INTAKE_REPLAYED ? "replayed" :
 					intake_code((enum intake_result) i), c->results[i]);
-	(void) printf("\n  deaths %" PRId64 ", Redis emptied %" PRId64 ", clock steps %" PRId64 ", killed while writing %ld, power cut %ld, write failed"
-			" %ld, sync failed %ld\n", world.kills, world.flushes, world.steps, disk_count(DISK_KILL), disk_count(DISK_POWER),
-			disk_count(DISK_WRITE_FAILS), disk_count(DISK_SYNC_FAILS));
+	(void) printf("\n  withdrawals decided %" PRId64 ", deaths %" PRId64 ", Redis emptied %" PRId64 ", clock steps %" PRId64 ", killed while writing %ld, power cut %ld, write failed"
+			" %ld, sync failed %ld\n", errands_withdrawals(), world.kills, world.flushes, world.steps, disk_count(DISK_KILL),
+			disk_count(DISK_POWER), disk_count(DISK_WRITE_FAILS), disk_count(DISK_SYNC_FAILS));
 }
 
 void world_play(uint64_t seed, int64_t columns)

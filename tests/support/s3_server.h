@@ -129,11 +129,11 @@ static inline bool s3_server_admin(const struct s3_server *s, const char *words)
 	return system(command) == 0;
 }
 
-/* Settings that suit a test: quick tries. */
+/* Settings that suit a test: quick tries, and patience for a machine with much else to do. */
 static inline struct s3_conf s3_server_conf(const struct s3_server *s)
 {
 	return (struct s3_conf){ .endpoint = s->endpoint, .bucket = "tap-trading", .region = "us-east-1",
-		.credentials_file = s->credentials_file, .still_ms = 2000, .tries = 4, .pause_ms = 20 };
+		.credentials_file = s->credentials_file, .still_ms = 20000, .tries = 4, .pause_ms = 20 };
 }
 
 #endif

@@ -1,4 +1,4 @@
-/* thin_libc.h - the n-th allocation, or the n-th call on a file, of the product's own code fails. For tests only: the program is
+/* thin_libc.h - the n-th allocation (threads among them), or the n-th call on a file, of the product's own code fails. For tests only: the program is
  * linked with --wrap for each function below (THIN_LIBC in tests/CMakeLists.txt), which leaves SQLite's and cmocka's calls alone.
  * Not armed, each is the real one. Thread: armed by one, hit by any. */
 #ifndef TAP_TEST_THIN_LIBC_H
@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -66,6 +67,10 @@ THIN_CALL(rename, (const char *from, const char *to), (from, to))
 THIN_CALL(unlink, (const char *path), (path))
 THIN_CALL(mkdir, (const char *path, mode_t mode), (path, mode))
 THIN_CALL(fsync, (int fd), (fd))
+THIN_CALL(access, (const char *path, int mode), (path, mode))
+THIN(THIN_MEMORY, EAGAIN, EAGAIN, int, pthread_create,
+		(pthread_t *ret, const pthread_attr_t *attr, void *(*run)(void *), void *u), (ret, attr, run, u))
+THIN(THIN_MEMORY, ENOMEM, ENOMEM, int, pthread_cond_init, (pthread_cond_t *c, const pthread_condattr_t *attr), (c, attr))
 THIN(THIN_FILES, EIO, -1, ssize_t, pread64, (int fd, void *p, size_t n, off_t at), (fd, p, n, at))
 THIN(THIN_FILES, EIO, -1, ssize_t, pwrite64, (int fd, const void *p, size_t n, off_t at), (fd, p, n, at))
 THIN(THIN_FILES, EIO, GLOB_ABORTED, int, glob, (const char *pattern, int flags, int (*on_error)(const char *, int), glob_t *ret),

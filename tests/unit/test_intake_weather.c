@@ -25,6 +25,47 @@ static void a_silent_redis_spends_nothing(void **state)
 	assert_int_equal(again(&t, &r), INTAKE_REPLAYED);
 }
 
+static void redis_config(const char *what)
+{
+	struct bus *b;
+	const struct bus_reply *r;
+	assert_int_equal(bus_open(&b, &bus_conf), 0);
+	assert_int_equal(bus_command(b, &r, "CONFIG SET maxmemory %s", what), 0);
+	(void) bus_close(b);
+}
+
+/* It answers, and says no. */
+static void a_full_redis_spends_nothing(void **state)
+{
+	(void) state;
+	struct wallet w = funded(1, 10 * USD, false);
+	struct intake_tap t = tap_of(w, cell_at(5, 1), 1);
+	redis_config("1");
+	assert_int_equal(place(&t), INTAKE_UNAVAILABLE);
+	redis_config("0");
+	assert_int_equal(place(&t), INTAKE_CONFIRMED);
+}
+
+static void what_is_said_to_a_silent_redis_is_said_later(void **state)
+{
+	(void) state;
+	struct intake_stats before, st;
+	struct buf none = BUF_INIT(64);
+	struct account a = account_of(funded(1, 10 * USD, false));
+	intake_stats(intake, &before);
+	assert_int_equal(kill(redis.pid, SIGSTOP), 0);
+	intake_announce(intake, &a, &none);
+	(void) clk_sleep_until_ms(clk_mono_ms() + 2 * bus_conf.timeout_ms);
+	intake_stats(intake, &st);
+	assert_int_equal(st.announced, before.announced);
+	assert_int_equal(kill(redis.pid, SIGCONT), 0);
+	for (int64_t until = clk_mono_ms() + 5000; st.announced == before.announced; intake_stats(intake, &st)) {
+		assert_true(clk_mono_ms() < until);
+		(void) clk_sleep_until_ms(clk_mono_ms() + 20);
+	}
+	assert_int_equal(st.announce_dropped, before.announce_dropped);
+}
+
 static void beyond_the_bound_nothing_enters(void **state)
 {
 	(void) state;
@@ -130,6 +171,7 @@ static void a_full_disk_heals(void **state)
 		publish(RATE);
 		t = tap_of(w, cell_at(3, 4 + i), 1);
 		assert_int_equal(place(&t), INTAKE_UNAVAILABLE);
+		wait_for_health(true);
 		assert_false(intake_failed(intake));
 		assert_int_equal(account_of(w).balance.micros, (100 - i) * USD); /* it is read as before */
 		assert_int_equal(unlink(ballast), 0);
@@ -179,6 +221,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(a_silent_redis_spends_nothing),
+		CASE(a_full_redis_spends_nothing),
+		CASE(what_is_said_to_a_silent_redis_is_said_later),
 		CASE(beyond_the_bound_nothing_enters),
 		CASE(behind_one_that_waits_nothing_enters),
 		CASE(the_cache_comes_back),

@@ -278,7 +278,7 @@ static void weather_is_waited_out_or_told(void **state)
 {
 	(void) state;
 	struct s3_conf conf = s3_server_conf(&server);
-	conf.still_ms = 1000;
+	conf.still_ms = 3000;
 	conf.stopping = is_stopping;
 	struct s3 *s = open_with(&conf);
 	struct s3_stats before, after;

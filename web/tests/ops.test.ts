@@ -60,7 +60,8 @@ describe('what an operator sees first', () => {
 describe('money and feed', () => {
 	it('is held what was staked and not paid', () => {
 		expect(holdOf(state())).toBeUndefined();
-		expect(holdOf(state({ resolver: healthy('tap_settled_stakes_microusd_total 10\ntap_settled_paid_microusd_total 12\n') }))?.hold).toBe(-2);
+		expect(holdOf(state({ resolver: healthy(['stakes"} 10', 'payouts"} 11.5', 'refunds"} 1'].map((of) =>
+			`tap_settled_usd_total{kind="${of}`).join('\n')) }))).toEqual({ stakes: 10e6, paid: 12.5e6, hold: -2.5e6 });
 	});
 	it('names the venues, those that do not count first', () => {
 		const metrics = ['b', 'a', 'c'].map((v, i) => `tap_feed_connected{venue="${v}"} ${Math.min(i, 1)}\ntap_feed_live{venue="${v}"} ${i === 2 ? 1 : 0}`);

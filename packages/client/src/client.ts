@@ -1,5 +1,5 @@
 // A player: signs in, bets, withdraws, hears of everything that is his exactly once, and checks what he is told.
-import { NotFound, OutcomeUnknown, TapError, Unavailable } from './errors.js';
+import { NotFound, OutcomeUnknown, TapError, Unauthorized, Unavailable } from './errors.js';
 import { Feed, type SocketClass } from './feed.js';
 import { Api } from './http.js';
 import { Told } from './repair.js';
@@ -259,23 +259,27 @@ export class TapClient {
 		this.handlers.emit(type, event as never);
 	}
 
-	/** One at a time; what comes meanwhile waits, and is judged again by the seq that was reached. */
+	/** One at a time; what comes meanwhile waits, and is judged again by the seq that was reached. Tried until it works or the session ends. */
 	private catchUp(): void {
 		const { told, session } = this;
 		if (this.catching || !told || !session)
 			return;
 		const from = told.seq;
+		let again = false;
 		this.catching = told.catchUp(this.api, session.session_token).then((missed) => {
 			for (const m of missed)
 				this.handlers.emit(m.type, m.event as never);
 			this.handlers.emit('client:repaired', { from, to: told.seq, events: missed.length });
 		}, async (error: unknown) => {
 			this.handlers.emit('client:trouble', { error });
+			again = !(error instanceof Unauthorized);
 			await sleep(1000);
 		}).then(() => {
 			const { held } = this;
 			this.held = [];
 			this.catching = undefined;
+			if (again && told === this.told)
+				this.catchUp();
 			for (const { type, event } of held)
 				this.onOwn(type, event);
 		});

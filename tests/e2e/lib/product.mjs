@@ -137,17 +137,21 @@ export class Product {
 		const ops = Object.entries({ API: 90, WS: 91, INGEST: 92, RESOLVER: 93, ARCHIVER: 94 })
 			.map(([name, at]) => [`TAP_${name}_OPS_LISTEN`, `127.0.0.1:${this.base + at}`]);
 		return { PATH: process.env.PATH, TAP_DATA_DIR: this.data,
-			TAP_REDIS: `unix:${path.join(this.var, 'redis/redis.sock')}`, ...Object.fromEntries(ops) };
+			TAP_REDIS: `unix:${path.join(this.var, 'redis/redis.sock')}`, ...Object.fromEntries(ops),
+			...Object.fromEntries(Object.entries(this.extra ?? {}).filter(([k]) => k.startsWith('TAP_S3_'))) };
 	}
 
 	// Signed bets by fresh wallets at the api itself for some seconds, by the load generator; what was accepted is told line by
-	// line in `file`. Gives its exit code.
-	async load(file, { rate, seconds, connections = 32 }) {
+	// line in `file`. Gives its exit code. signal: an AbortSignal that kills it.
+	async load(file, { rate, seconds, connections = 32, signal }) {
 		const child = spawn(path.join(top, 'build', preset, 'bin/bench-load'), ['--api', `127.0.0.1:${this.base + 80}`, '--plan',
 			`crowd:${rate}:${seconds}`, '--connections', String(connections), '--sign-threads', '1',
 			'--told', file], { stdio: ['ignore', 'ignore', 'pipe'] });
 		child.stderr.on('data', (d) => { this.said = (this.said + d).slice(-200_000); });
+		const kill = () => child.kill('SIGKILL');
+		signal?.addEventListener('abort', kill);
 		const [code] = await once(child, 'exit');
+		signal?.removeEventListener('abort', kill);
 		return code;
 	}
 

@@ -1,12 +1,11 @@
-import { useView, useSession } from '../state/hooks.js';
+import { useView } from '../state/hooks.js';
 import { words } from '../words/index.js';
 
 /** One thing at a time, the worst first: what the player needs to know of the way between here and the price. */
 export function Banner() {
 	const link = useView((v) => v.link), online = useView((v) => v.online), feed = useView((v) => v.feed), betting = useView((v) => v.betting);
-	const open = useSession().state === 'in';
 	const what = !online ? 'offline' : link === 'lost' ? 'lost' : link === 'connecting' ? undefined : feed === 'critical' ? 'critical'
-		: feed === 'degraded' ? 'degraded' : open && !betting && feed === 'healthy' ? 'closed' : undefined;
+		: feed === 'unknown' ? undefined : !betting ? 'closed' : feed === 'degraded' ? 'degraded' : undefined;
 	return (
 		<div role="status" aria-live="polite" className="banners">
 			{what && <p id="banner" className={`banner ${what}`} data-what={what}>{words.banner[what]}</p>}

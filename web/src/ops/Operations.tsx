@@ -22,7 +22,7 @@ export function Operations() {
 		return () => { here = false; clearTimeout(timer); };
 	}, []);
 	return (
-		<main className="section operations">
+		<main className="section operations" tabIndex={0}>
 			<h1>{w.title}</h1>
 			{state && <p className="quiet" id="as-of">{w.asOf(timeOf(state.at))}</p>}
 			{state && <Findings state={state} />}

@@ -52,8 +52,12 @@ export async function read(): Promise<State> {
 
 /** What the house kept of decided bets since the resolver started. */
 export function holdOf({ daemons }: State): { stakes: number; paid: number; hold: number } | undefined {
-	const m = daemons.resolver.metrics, stakes = valueOf(m, 'tap_settled_stakes_microusd_total'), paid = valueOf(m, 'tap_settled_paid_microusd_total');
-	return stakes === undefined || paid === undefined ? undefined : { stakes, paid, hold: stakes - paid };
+	const of = (kind: string) => labelled(daemons.resolver.metrics, 'tap_settled_usd_total', 'kind', kind);
+	const stakes = of('stakes'), payouts = of('payouts'), refunds = of('refunds');
+	if (stakes === undefined || payouts === undefined || refunds === undefined)
+		return undefined;
+	const paid = payouts + refunds;
+	return { stakes: Math.round(1e6 * stakes), paid: Math.round(1e6 * paid), hold: Math.round(1e6 * (stakes - paid)) };
 }
 
 /** undefined: nothing is shipped. */

@@ -30,6 +30,7 @@ export function Play() {
 				)}
 			</div>
 			<Chosen cell={chosen} />
+			<Taps />
 			<Stakes />
 		</div>
 	);
@@ -44,6 +45,19 @@ function Chosen({ cell }: { cell: CellAt | undefined }) {
 		text = w.cell(cell.low, cell.low + height, Math.round(cell.t0 - now / 1000), rate, state === 'open' || state === 'closed' ? '' : w.states[state]);
 	}
 	return <p id="chosen" className="unseen" aria-live="polite">{text}</p>;
+}
+
+/** The player's cells as a list, for who does not see the board. */
+function Taps() {
+	const taps = useView((v) => v.taps);
+	return (
+		<ul className="unseen" id="taps" aria-label={w.yours}>
+			{[...taps.values()].map((tap) => {
+				const [, low = 0, high = 0] = tap.cell.split('_').map(Number);
+				return <li key={tap.cell} data-cell={tap.cell} data-state={tap.state}>{w.tap(low, high, tap.stake, tap.rate, w.states[tap.state])}</li>;
+			})}
+		</ul>
+	);
 }
 
 function Stakes() {

@@ -41,7 +41,7 @@ export function drawNow(ctx: CanvasRenderingContext2D, f: Frame, now: number, pr
 	ctx.moveTo(x, TOP);
 	ctx.lineTo(x, f.height);
 	ctx.stroke();
-	ctx.strokeStyle = faint(live ? palette.price : palette.quiet, 0.7);
+	ctx.strokeStyle = faint(live ? palette.price : palette.quiet, 0.4); // under numbers, which it must not strike out
 	ctx.setLineDash([2, 5]);
 	ctx.beginPath();
 	ctx.moveTo(x, y);

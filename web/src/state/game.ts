@@ -7,6 +7,7 @@ import { BetExists, Key, OutcomeUnknown, TapClient, TapError, Unauthorized, type
 import { declined, randomSecret, type Wallet, type WalletChoice, type Wallets } from '../wallet/wallets.js';
 import { Market } from './market.js';
 import { readSession, readSettings, writeSession, writeSettings, type KeptSession, type Settings } from './memory.js';
+import { doubtful, verdict } from './repair.js';
 import { Store } from './store.js';
 import { decided, move, type Move, type Tap, type Taps } from './taps.js';
 
@@ -52,8 +53,9 @@ export interface View {
 
 /** A bet is taken at this part of the rate that was seen, or better: the price moves while the finger does. */
 const TOLERANCE = 0.95, RATE_MIN = 10_100;
-const REPAIR_MS = 2000, PENDING_DOUBT_MS = 4000, SIGNATURE_LIFE_MS = 32_000, HISTORY_MS = 150_000, FORGET_MS = 150_000;
+const REPAIR_MS = 2000, HISTORY_MS = 150_000, FORGET_MS = 150_000;
 const DEFAULT_STAKE = 1_000_000;
+const SESSION_ENDED = 4401;
 
 export class Game {
 	readonly client: TapClient;
@@ -176,8 +178,8 @@ export class Game {
 		try {
 			return (await this.client.api.call<T>(method, path, { ...options, token: this.client.session?.session_token })).body;
 		} catch (error) {
-			if (error instanceof Unauthorized && this.view.get().session.state === 'in')
-				this.leave('session-ended');
+			if (error instanceof Unauthorized)
+				this.sessionEnded();
 			throw error;
 		}
 	}
@@ -214,6 +216,11 @@ export class Game {
 		const wanted = this.view.get().constants?.chain_id;
 		if (wanted !== undefined)
 			void this.wallet?.switchChain(wanted).catch(() => {});
+	}
+
+	private sessionEnded(): void {
+		if (this.view.get().session.state === 'in')
+			this.leave('session-ended');
 	}
 
 	private leave(why: 'session-ended' | 'account-changed' | 'signed-out'): void {
@@ -296,8 +303,8 @@ export class Game {
 		const { until, detail } = error.problem;
 		this.say({ kind: 'refused', code: error.code, cell, retryAfterS: error.retryAfterS, until: typeof until === 'number' ? until : null,
 			...(typeof detail === 'string' ? { detail } : {}) });
-		if (error instanceof Unauthorized && error.code === 'unauthorized')
-			this.leave('session-ended');
+		if (error instanceof Unauthorized)
+			this.sessionEnded();
 	}
 
 	private sayTap(kind: 'pending' | 'confirmed' | 'unknown' | 'won' | 'lost' | 'void', cell: string): void {
@@ -321,8 +328,11 @@ export class Game {
 		this.move({ type: 'listed', bets: [...open, ...recent] });
 	}
 
-	private async list(query: Record<string, string | number>): Promise<Bet[]> {
-		return (await this.call<{ bets: Bet[] }>('GET', '/bets', { query: { limit: 500, ...query } })).bets;
+	private async list(query: { status?: Bet['status']; from?: number }): Promise<Bet[]> {
+		const all: Bet[] = [];
+		for await (const bet of this.client.bets(query))
+			all.push(bet);
+		return all;
 	}
 
 	/** Asks GET /bets for each tap of which it is not known what became. One that is not there when no message of it can be under
@@ -330,23 +340,29 @@ export class Game {
 	private async repair(): Promise<void> {
 		const now = this.client.now();
 		this.move({ type: 'forget', before: now - FORGET_MS });
-		const doubtful = [...this.view.get().taps.values()].filter((tap) =>
-			tap.state === 'unknown' || (tap.state === 'pending' && tap.at < now - PENDING_DOUBT_MS));
-		if (this.repairing || doubtful.length === 0 || this.view.get().session.state !== 'in')
+		const doubts = doubtful(this.view.get().taps, now);
+		if (this.repairing || doubts.length === 0 || this.view.get().session.state !== 'in')
 			return;
 		this.repairing = true;
 		try {
-			const bets = await this.list({ from: Math.floor(Math.min(...doubtful.map((tap) => tap.at)) - REPAIR_MS) });
+			const bets = await this.list({ from: Math.floor(Math.min(...doubts.map((tap) => tap.at)) - REPAIR_MS) });
 			this.move({ type: 'listed', bets });
-			for (const tap of doubtful) {
-				const after = this.view.get().taps.get(tap.cell);
-				if (after && after.at !== tap.at)
-					this.sayTap(decided(after) ? after.state as 'won' : 'confirmed', tap.cell);
-				else if (!this.flying.has(tap.cell) && now > tap.at + SIGNATURE_LIFE_MS) {
-					this.move({ type: 'absent', cell: tap.cell });
-					this.say({ kind: 'absent', cell: tap.cell });
-				} else if (after?.state === 'pending')
-					this.move({ type: 'doubted', cell: tap.cell });
+			for (const tap of doubts) {
+				const { cell } = tap;
+				switch (verdict(tap, bets, this.flying.has(cell), now)) {
+				case 'found': {
+					const after = this.view.get().taps.get(cell);
+					if (after && !decided(after)) // a decided one is told by its own event
+						this.sayTap('confirmed', cell);
+					break;
+				}
+				case 'absent':
+					this.move({ type: 'absent', cell });
+					this.say({ kind: 'absent', cell });
+					break;
+				case 'unknown':
+					this.move({ type: 'doubted', cell });
+				}
 			}
 			const me = await this.call<Me>('GET', '/me');
 			this.view.set({ me, balance: me.balance });
@@ -372,22 +388,17 @@ export class Game {
 			view.set({ link: 'open' });
 			void this.catchUp();
 		});
-		client.on('client:closed', () => {
+		client.on('client:closed', ({ code }) => {
 			view.set({ link: 'lost', feed: 'unknown', betting: false });
 			this.move({ type: 'lost-sight' });
+			if (code === SESSION_ENDED)
+				this.sessionEnded();
 		});
 		client.on('auth:ok', ({ balance }) => {
 			view.set({ balance });
 			void this.repair();
 		});
-		client.on('auth:failed', () => {
-			if (view.get().session.state === 'in')
-				this.leave('session-ended');
-		});
-		client.on('client:closed', ({ code }) => {
-			if (code === 4401 && view.get().session.state === 'in')
-				this.leave('session-ended');
-		});
+		client.on('auth:failed', () => this.sessionEnded());
 		client.on('bet:confirmed', (bet) => {
 			this.move({ type: 'confirmed', bet });
 			this.own(bet.balance);

@@ -62,12 +62,16 @@ export class Wallets {
 		const address = properAddress(Array.isArray(accounts) ? accounts[0] : undefined);
 		if (!address)
 			throw new Error('the wallet named no account');
-		return injected(choice, () => this.providerOf(choice), address);
+		return this.injected(choice, address);
 	}
 
 	/** The wallet of a session from before a reload, without asking its owner anything. It may still be on its way here. */
 	again(choice: WalletChoice, address: string): Wallet {
-		return choice.demo ? demoWallet(this.page.localStorage) : injected(choice, () => this.providerOf(choice), address);
+		return choice.demo ? demoWallet(this.page.localStorage) : this.injected(choice, address);
+	}
+
+	private injected(choice: WalletChoice, address: string): Wallet {
+		return injected(choice, () => this.providerOf(choice), this.watch, address);
 	}
 
 	private providerOf(choice: WalletChoice): Provider {
@@ -103,7 +107,7 @@ function demoWallet(storage: Storage): Wallet {
 		switchChain: async () => {}, watch: () => () => {} };
 }
 
-function injected(choice: WalletChoice, provider: () => Provider, address: string): Wallet {
+function injected(choice: WalletChoice, provider: () => Provider, arrivals: Wallets['watch'], address: string): Wallet {
 	return {
 		choice, address,
 		signMessage: async ({ message }) => {
@@ -123,17 +127,24 @@ function injected(choice: WalletChoice, provider: () => Provider, address: strin
 		watch: ({ account, chain }) => {
 			const onAccounts = (accounts: unknown) => account(properAddress(Array.isArray(accounts) ? accounts[0] : undefined));
 			const onChain = (id: unknown) => chain(Number(id));
-			let to: Provider;
-			try {
-				to = provider();
-			} catch {
-				return () => {};
-			}
-			to.on?.('accountsChanged', onAccounts);
-			to.on?.('chainChanged', onChain);
+			let to: Provider | undefined, stopWaiting = () => {};
+			const begin = () => {
+				try {
+					to = provider();
+				} catch {
+					return; // not announced yet
+				}
+				stopWaiting();
+				to.on?.('accountsChanged', onAccounts);
+				to.on?.('chainChanged', onChain);
+			};
+			begin();
+			if (!to)
+				stopWaiting = arrivals(begin);
 			return () => {
-				to.removeListener?.('accountsChanged', onAccounts);
-				to.removeListener?.('chainChanged', onChain);
+				stopWaiting();
+				to?.removeListener?.('accountsChanged', onAccounts);
+				to?.removeListener?.('chainChanged', onChain);
 			};
 		},
 	};

@@ -195,6 +195,9 @@ export const en = {
 		column: (seconds: number) => (seconds <= 0 ? 'now' : `${seconds} s`),
 		cell: (low: number, high: number, seconds: number, r: number, state: string) =>
 			`${level(low)} to ${level(high)}, in ${Math.max(0, seconds)} seconds, ${r > 0 ? `pays ${rate(r)}` : 'closed'}${state ? `, ${state}` : ''}`,
+		yours: 'Your bets on the board',
+		tap: (low: number, high: number, stake: number, r: number, state: string) =>
+			`${level(low)} to ${level(high)}, ${usd(stake)} at ${rate(r)}: ${state}`,
 		legend: 'What the marks mean',
 		states: {
 			open: 'open', closed: 'closed', lifted: 'chosen', pending: 'on its way', confirmed: 'your bet', unknown: 'not sure yet',

@@ -8,8 +8,11 @@
 #include "books.h"
 #include "../support/s3_server.h"
 #include "archive.h"
+#include "archives.h"
+#include "clk.h"
 #include "err.h"
 #include "integrity.h"
+#include "log.h"
 #include "rnd.h"
 
 enum { USERS = 20, BETS = 1500 };
@@ -23,7 +26,6 @@ static struct archive_conf conf_of(void)
 {
 	struct archive_conf c = { .data_dir = books_dir, .s3 = s3_server_conf(&server), .level = 3, .window_log = 20,
 		.cpu_percent = 100, .multipart_bytes = 1 << 30, .part_bytes = 16384, .keep_weeks = 4 };
-	c.s3.still_ms = 1000;
 	c.s3.tries = 2;
 	return c;
 }
@@ -232,11 +234,12 @@ static void nothing_is_removed_before_it_was_compared(void **state)
 		{ "not found", "[{\"kind\":\"404\",\"method\":\"GET\",\"code\":\"NoSuchKey\"}]", false },
 		{ "expired", "[{\"kind\":\"400\",\"code\":\"ExpiredToken\"}]", false },
 	};
-	struct archive_conf c = conf_of();
-	c.keep_weeks = 0;
+	struct archive_conf c = conf_of(), impatient = conf_of();
+	c.keep_weeks = impatient.keep_weeks = 0;
+	impatient.s3.still_ms = 1000;
 	for (size_t i = 0; i < ARRAY_LEN(faults); i++) {
 		assert_true(s3_server_faults(&server, faults[i].rules));
-		int r = run(&c);
+		int r = run(&impatient);
 		assert_true(s3_server_faults(&server, "[]"));
 		if (!faults[i].passes && (r == 0 || !is_local()))
 			fail_msg("%s: %d, and the file is %s", faults[i].what, r, is_local() ? "here" : "gone");
@@ -369,6 +372,65 @@ static void one_at_a_time(void **state)
 	is(run(&c), 0);
 }
 
+/* ---- the daemon's thread ---- */
+
+static struct archives_report await(struct archives *a, bool (*there)(const struct archives_report *r))
+{
+	struct archives_report r;
+	for (int i = 0; i < 3000; i++) {
+		archives_report(a, &r);
+		if (there(&r))
+			return r;
+		(void) clk_sleep_until_ms(clk_mono_ms() + 10);
+	}
+	fail_msg("nothing came of it: %s", r.problem);
+	return r;
+}
+
+static bool has_failed(const struct archives_report *r)
+{
+	return r->failures > 0;
+}
+
+static bool has_purged(const struct archives_report *r)
+{
+	return r->purged > 0;
+}
+
+static bool knows_when(const struct archives_report *r)
+{
+	return r->verified_ms > 0;
+}
+
+static void the_daemon_does_it_and_remembers(void **state)
+{
+	(void) state;
+	static struct settings s;
+	struct archives *a;
+	char dir[128], endpoint[96], file[128];
+	char *env[] = { dir, endpoint, file, (char[]) { "TAP_S3_TRIES=1" }, NULL };
+	(void) snprintf(dir, sizeof dir, "TAP_DATA_DIR=%s", books_dir);
+	(void) snprintf(endpoint, sizeof endpoint, "TAP_S3_ENDPOINT=%s", server.endpoint);
+	(void) snprintf(file, sizeof file, "TAP_S3_CREDENTIALS_FILE=%s", server.credentials_file);
+	assert_int_equal(settings_load(&s, env, stderr), 0);
+	assert_true(s3_server_faults(&server, "[{\"kind\":\"500\"}]"));
+	is(archives_start(&a, &s, 0), 0);
+	struct archives_report r = await(a, has_failed);
+	(void) archives_stop(a);
+	assert_true(r.on && r.failing_since_ms > 0 && r.problem[0] && r.waiting == 1 && r.verified_ms == 0 && is_local());
+	assert_true(s3_server_faults(&server, "[]"));
+	is(archives_start(&a, &s, 0), 0);
+	r = await(a, has_purged); /* by the clock on the wall it ended long ago */
+	(void) archives_stop(a);
+	assert_true(r.verified == 1 && r.failures == 0 && r.failing_since_ms == 0 && r.waiting == 0 && !is_local());
+	int64_t verified_ms = r.verified_ms;
+	is(archives_start(&a, &s, 0), 0);
+	r = await(a, knows_when);
+	(void) archives_stop(a);
+	assert_int_equal(r.verified_ms, verified_ms);
+	assert_int_equal(r.verified, 0);
+}
+
 /* ---- kill -9 ---- */
 
 static int steps_left;
@@ -483,9 +545,11 @@ int main(void)
 		T(an_object_that_is_gone_is_sent_anew),
 		T(a_damaged_week_is_not_archived),
 		T(one_at_a_time),
+		T(the_daemon_does_it_and_remembers),
 		T(who_is_killed_is_gone_on_from),
 		T(who_is_killed_between_parts_too),
 		T(parts_that_were_sent_stay),
 	};
+	log_init("test", LOG_LEVEL_CRIT);
 	return cmocka_run_group_tests(tests, start, stop);
 }
