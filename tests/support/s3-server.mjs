@@ -109,13 +109,13 @@ async function startCluster(d, children)
 	await tool("monmaptool", "--create", "--addv", "a", `[v2:127.0.0.1:${mon}]`, "--fsid", fsid, "--clobber", `${d}/monmap`);
 	await tool("ceph-mon", "-i", "a", "--mkfs", "--monmap", `${d}/monmap`, "--keyring", `${d}/keyring`);
 	start(d, children, "ceph-mon", ["-i", "a", "-f"]);
-	await until("the monitor", 60, async () => (await ceph("-s")).stdout);
+	await until("the monitor", 120, async () => (await ceph("-s")).stdout);
 	await ceph("osd", "new", osdId);
 	const key = await ceph("auth", "get-or-create", "osd.0", "mon", "allow profile osd", "osd", "allow *", "mgr", "allow profile osd");
 	await writeFile(`${d}/osd/keyring`, key.stdout);
 	await tool("ceph-osd", "-i", "0", "--mkfs", "--osd-uuid", osdId);
 	start(d, children, "ceph-osd", ["-i", "0", "-f"]);
-	await until("the osd", 60, async () => /1 up/.test((await ceph("osd", "stat")).stdout));
+	await until("the osd", 120, async () => /1 up/.test((await ceph("osd", "stat")).stdout));
 	await ceph("osd", "crush", "add", "osd.0", "1.0", "root=default", "host=vm").catch(() => {});
 	const admin = async (...args) => (await tool("radosgw-admin", ...args)).stdout;
 	await admin("user", "create", "--uid=test", "--display-name=test", `--access-key=${access}`, `--secret=${secret}`);
@@ -124,7 +124,7 @@ async function startCluster(d, children)
 	await admin("zone", "placement", "add", "--rgw-zone", "default", ...where, "--data-pool", "default.rgw.cold.data");
 	start(d, children, "radosgw", ["-n", "client.admin", "-f"]);
 	const direct = `http://127.0.0.1:${rgw}`;
-	await until("radosgw", 60, async () => (await fetch(direct)).status === 200);
+	await until("radosgw", 120, async () => (await fetch(direct)).status === 200);
 	return { direct, conf, admin };
 }
 
@@ -265,7 +265,21 @@ async function startProxy(direct)
 	return { server, endpoint: `http://127.0.0.1:${server.address().port}` };
 }
 
+// Another program may take a port between our asking for it and its use, and a busy machine may be slow: it is tried again.
 export async function startS3(dir, bucket = "tap-trading")
+{
+	for (let tries = 1; ; tries++) {
+		try {
+			return await startOnce(dir, bucket);
+		} catch (e) {
+			if (tries === 3)
+				throw e;
+			console.error(`${e.message}: once more`);
+		}
+	}
+}
+
+async function startOnce(dir, bucket)
 {
 	const children = [];
 	const stop = async () => {
