@@ -80,6 +80,11 @@ static int64_t first_placeable(const struct board *b, int64_t s)
 	return (s / b->column_s + FIRST_PLACEABLE) * b->column_s;
 }
 
+int64_t board_column(const struct board *b, int64_t at_s, int64_t behind)
+{
+	return first_placeable(b, at_s) + behind * b->column_s;
+}
+
 bool board_deal(const struct board *b, const struct deal *d, struct hand *hand, struct cell *ret)
 {
 	int64_t base = first_placeable(b, d->base_s), from = first_placeable(b, d->early_s), least = first_placeable(b, d->late_s);
@@ -88,7 +93,7 @@ bool board_deal(const struct board *b, const struct deal *d, struct hand *hand, 
 		const struct board_cell *c = &b->cells[i < sure ? (d->player + d->round + i) % sure : i];
 		int64_t t0 = from + c->column * b->column_s, ahead = (t0 - base) / b->column_s;
 		uint64_t bit = UINT64_C(1) << c->row;
-		if (t0 < least || ahead >= BOARD_AHEAD_MAX || (hand && hand->rows[ahead] & bit))
+		if (t0 < least || (d->only_s && t0 != d->only_s) || ahead >= BOARD_AHEAD_MAX || (hand && hand->rows[ahead] & bit))
 			continue;
 		if (hand)
 			hand->rows[ahead] |= bit;

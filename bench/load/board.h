@@ -35,9 +35,13 @@ struct deal {
 	int64_t base_s;          /* of the whole dealing */
 	int64_t early_s, late_s; /* the bet is sent in between */
 	size_t player, round;    /* where to begin looking */
+	int64_t only_s;          /* this column alone; 0: any */
 };
 
 /* A cell that the hand has not and that is placeable all the while; false: there is none. hand NULL: any. */
 bool board_deal(const struct board *b, const struct deal *d, struct hand *hand, struct cell *ret);
+
+/* The column that so many behind the first placeable one is, at a moment. */
+int64_t board_column(const struct board *b, int64_t at_s, int64_t behind);
 
 #endif

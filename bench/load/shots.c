@@ -17,7 +17,7 @@
 #include "sig.h"
 #include "tap.h"
 
-enum { THREADS_MAX = 8, BODY_MAX = 512 };
+enum { THREADS_MAX = 8, BODY_MAX = 512, CROWD_BEHIND = 8, CROWD_BUT = 15 /* each such bet goes elsewhere */ };
 
 /* For the plan, not for the result. One thread signs so many a second, the daemons beside it; a closed loop is no slower and
  * no faster than this: who is slower finds cells closed. */
@@ -113,17 +113,40 @@ static void span_of(const struct shots_conf *conf, size_t k, double *ret_early, 
 	*ret_late = (conf->plan ? *ret_early : (double) k / CLOSED_SLOWEST) + SHOTS_LATE_S;
 }
 
+/* The column that is filled now: a far one, so that there is time. */
+struct crowd {
+	int64_t t0_s;
+	size_t n;
+};
+
+static bool deal_into_crowd(struct crowd *c, size_t most, const struct board *board, const struct deal *any, struct hand *hand,
+		struct cell *ret)
+{
+	struct deal d = *any;
+	if (c->n >= most || c->t0_s < board_column(board, d.late_s, 0))
+		*c = (struct crowd){ .t0_s = board_column(board, d.late_s, CROWD_BEHIND) };
+	d.only_s = c->t0_s;
+	if (!board_deal(board, &d, hand, ret))
+		return false;
+	c->n++;
+	return true;
+}
+
 /* Shot k is player k mod P's next. */
 static int deal_all(struct shots *ret, struct dealt *dealt, struct hand *hands, const struct board *board,
 		const struct shots_conf *conf, size_t n_players)
 {
+	struct crowd crowd = { 0 };
 	for (size_t k = 0; k < ret->n; k++) {
 		struct deal d = { .base_s = ret->start_ms / 1000, .player = k % n_players, .round = k / n_players };
 		double early, late;
 		span_of(conf, k, &early, &late);
 		d.early_s = (ret->start_ms + (int64_t) (early * 1e3)) / 1000;
 		d.late_s = (ret->start_ms + (int64_t) (late * 1e3)) / 1000;
-		if (!board_deal(board, &d, conf->flood ? NULL : &hands[d.player], &dealt[k].cell))
+		struct hand *hand = conf->flood ? NULL : &hands[d.player];
+		bool into_crowd = conf->crowd && k % CROWD_BUT != 0 &&
+				deal_into_crowd(&crowd, conf->crowd, board, &d, hand, &dealt[k].cell);
+		if (!into_crowd && !board_deal(board, &d, hand, &dealt[k].cell))
 			return err_say(-EAGAIN, "too few cells are open for bet %zu of player %zu", d.round, d.player);
 		dealt[k].timestamp_s = (d.early_s + d.late_s) / 2;
 		if (dealt[k].cell.t0_s > ret->last_t0_s)

@@ -32,6 +32,7 @@ struct shots_conf {
 	int64_t start_ms;         /* 0: as soon as they are signed */
 	int64_t chain_id, stake_micros;
 	unsigned threads;
+	size_t crowd;             /* one column after another gets so many, few bets go elsewhere; 0: all columns alike */
 	bool flood;               /* cells may come again: most are refused before anyone looks at those */
 };
 

@@ -12,6 +12,8 @@
 #include "roller.h"
 #include "sig.h"
 
+enum { DRAIN_MS = 2000, AWAIT_MS = 1500 };
+
 static struct api api;
 
 /* The operations port asks while the parts come and go: it reads them under the lock, and only while they are up. */
@@ -109,6 +111,7 @@ int api_start(const struct settings *s)
 	r = work_start(&api.work, &api, bus);
 	if (r < 0)
 		return log_errno(r, "no readers");
+	market_await(api.market, AWAIT_MS);
 	r = start_http(&api);
 	if (r < 0)
 		return log_errno(r, "%s:%u cannot be listened on", s->api_listen.host, s->api_listen.port);
@@ -126,16 +129,16 @@ int api_turn(void)
 	return 0;
 }
 
-/* First no new connections; then what is inside is answered, and what still comes on open connections is refused; then the
- * server goes, and only then what its handlers call. */
+/* First no new connections, and those that are open end with the answer to what they brought: who comes now waits at the door,
+ * which is systemd's, for the next process. Then the server goes, and only then what its handlers call. */
 void api_stop(void)
 {
 	(void) pthread_rwlock_wrlock(&up_lock);
 	up = false;
 	(void) pthread_rwlock_unlock(&up_lock);
 	api.roller = roller_stop(api.roller);
-	if (api.http)
-		httpd_quiesce(api.http);
+	if (api.http && !httpd_drain(api.http, DRAIN_MS))
+		log_notice("some connections are slow: they are told that the service stops");
 	if (api.work)
 		work_drain(api.work);
 	if (api.intake)

@@ -87,6 +87,7 @@ char (*ctl_week_files(const char *dir, size_t *ret_n))[WEEK_NAME_SIZE];
 int verb_deposit(struct ctl *c);
 int verb_ledger(struct ctl *c);
 int verb_trial_balance(struct ctl *c);
+int verb_report(struct ctl *c);
 int verb_user_show(struct ctl *c);
 int verb_user_suspend(struct ctl *c);
 int verb_user_resume(struct ctl *c);

@@ -57,6 +57,11 @@ const struct ctl_verb ctl_verbs[] = {
 	{ "trial-balance", "", "players, house and custody; 1: the sum is not zero", verb_trial_balance,
 		"Every movement has two sides, so all accounts together hold nothing.",
 		"tap-trading-ctl trial-balance\n" },
+	{ "report", "[--from DAY] [--to DAY]", "money and bets of each UTC day, from the ledger", verb_report,
+		"Stakes, payouts, refunds, what the house held, deposits and withdrawals of the days from DAY to DAY, both included, "
+		"over the weeks that are on this machine; bets by outcome. The total's hold is the house's side of `trial-balance`. A bet "
+		"counts where its stake left, its outcome where it was decided: a day's outcomes differ by what was open at midnight.",
+		"tap-trading-ctl report --from 2026-11-01 --to 2026-11-30 --json\n" },
 	{ "breaker open", "[--for SPAN] [--reason TEXT]", "stops betting for 1h, or SPAN (30m, 7d)", verb_breaker_open,
 		"Bets answer 503 within a second; open bets are settled as ever. It ends by itself, so that a forgotten one does not last.",
 		"tap-trading-ctl breaker open --for 30m --reason 'drift found'\n" },

@@ -4,11 +4,15 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "clk.h"
 #include "err.h"
 #include "msg.h"
+#include "thread.h"
 
 struct heard {
 	pthread_mutex_t lock;
+	pthread_cond_t taken;
+	bool can_wait;
 	struct tick ring[HEARD_MAX];
 	size_t first, n; /* ring[(first + i) % HEARD_MAX], i < n, rising */
 	struct heard_stats stats;
@@ -43,6 +47,7 @@ void heard_take(struct heard *h, const struct tick *t)
 	h->ring[(h->first + h->n++) % HEARD_MAX] = *t;
 	h->stats.taken++;
 	h->stats.newest_ms = t->t_ms;
+	(void) pthread_cond_signal(&h->taken);
 	(void) pthread_mutex_unlock(&h->lock);
 }
 
@@ -71,6 +76,14 @@ size_t heard_read(struct heard *h, int64_t from_ms, int64_t to_ms, struct tick *
 		ticks[n++] = *at(h, i);
 	(void) pthread_mutex_unlock(&h->lock);
 	return n;
+}
+
+void heard_wait(struct heard *h, int64_t t_ms, int64_t until_mono_ms)
+{
+	(void) pthread_mutex_lock(&h->lock);
+	while (h->stats.newest_ms < t_ms && clk_mono_ms() < until_mono_ms)
+		cond_wait_until(&h->taken, &h->lock, until_mono_ms);
+	(void) pthread_mutex_unlock(&h->lock);
 }
 
 void heard_stats(struct heard *h, struct heard_stats *ret)
@@ -104,7 +117,10 @@ int heard_open(struct heard **ret, const struct bus_conf *bus)
 	if (!h)
 		return -ENOMEM;
 	(void) pthread_mutex_init(&h->lock, NULL);
-	int r = bus_sub_open(&h->sub, bus, channels, &ops, h);
+	int r = cond_init(&h->taken);
+	h->can_wait = r == 0;
+	if (r == 0)
+		r = bus_sub_open(&h->sub, bus, channels, &ops, h);
 	if (r < 0) {
 		heard_close(h);
 		return err_trace(r);
@@ -118,6 +134,8 @@ struct heard *heard_close(struct heard *h)
 	if (!h)
 		return NULL;
 	bus_sub_close(h->sub);
+	if (h->can_wait)
+		(void) pthread_cond_destroy(&h->taken);
 	(void) pthread_mutex_destroy(&h->lock);
 	free(h);
 	return NULL;

@@ -24,6 +24,9 @@ void heard_take(struct heard *h, const struct tick *t);
 /* The newest tick before from_ms, when there is one, and those of [from_ms, to_ms), in order; the oldest max of them. */
 size_t heard_read(struct heard *h, int64_t from_ms, int64_t to_ms, struct tick *ticks, size_t max);
 
+/* Waits until a tick at t_ms or later was heard, at most until the monotonic time; may return for nothing. */
+void heard_wait(struct heard *h, int64_t t_ms, int64_t until_mono_ms);
+
 struct heard_stats {
 	uint64_t taken;
 	int64_t newest_ms; /* t of the newest tick; 0: none yet */

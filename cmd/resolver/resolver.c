@@ -23,7 +23,8 @@ enum {
 	WAIT_IDLE_MAX_MS = 100,
 	RETELL_EACH_MS = 1000,
 	CHECKPOINT_PAGES = 1000,
-	META_EACH_MS = 60000
+	META_EACH_MS = 60000,
+	OPEN_EACH_MS = 5000
 };
 
 struct resolver {
@@ -34,7 +35,7 @@ struct resolver {
 	struct announcer *announcer;
 	struct steady steady;
 	struct due due;
-	int64_t opened_ms, meta_ms;
+	int64_t opened_ms, meta_ms, open_ms;
 	int64_t retell_at_ms; /* wall; 0: done */
 	bool redis_was_down, disk_was_full, was_void; /* told once */
 	struct ops_histogram lag;
@@ -69,10 +70,19 @@ static void note_history(struct resolver *r, bool up)
 	err_clear();
 }
 
+/* The next column's first tick, or a later one, was published: so all of this one's were. */
+static bool is_final(struct resolver *r, int64_t t0_s)
+{
+	struct heard_stats heard;
+	heard_stats(r->heard, &heard);
+	return heard.newest_ms >= end_ms(r, t0_s);
+}
+
 /* Reads the column's ticks in Redis. 0: they are final; 1: come again; *ret_read is false when they never could be read. */
 static int read_history(struct resolver *r, int64_t t0_s, int64_t now_ms, size_t *ret_n, bool *ret_read, int64_t *ret_wait_ms)
 {
 	bool last_chance = now_ms >= end_ms(r, t0_s) + r->s->resolve_wait_ms;
+	bool final = is_final(r, t0_s); /* before they are read */
 	bool anchor;
 	int64_t redis_ms = 0;
 	*ret_n = 0;
@@ -86,7 +96,7 @@ static int read_history(struct resolver *r, int64_t t0_s, int64_t now_ms, size_t
 		return 1;
 	}
 	*ret_wait_ms = WAIT_REDIS_CLOCK_MS;
-	return redis_ms < end_ms(r, t0_s) + r->s->resolve_grace_ms;
+	return !final && redis_ms < end_ms(r, t0_s) + r->s->resolve_grace_ms;
 }
 
 /* What was recorded and what was heard, together: a tick was published if and only if it was recorded, so each witness can
@@ -105,8 +115,9 @@ static void count_bets(struct resolver *r, const struct settle_result *result)
 	st->won += (uint64_t) result->won;
 	st->lost += (uint64_t) result->lost;
 	st->refunded += (uint64_t) result->refunded;
-	if (!money_add(&st->stakes, st->stakes, result->stakes) || !money_add(&st->paid, st->paid, result->paid))
-		st->stakes = st->paid = money_of(0); /* a counter starts anew */
+	struct money *paid = result->column.status == COLUMN_VOID ? &st->refunds : &st->payouts;
+	if (!money_add(&st->stakes, st->stakes, result->stakes) || !money_add(paid, *paid, result->paid))
+		st->stakes = st->payouts = st->refunds = money_of(0); /* counters start anew */
 	(void) pthread_mutex_unlock(&r->lock);
 }
 
@@ -235,9 +246,19 @@ static void note_behind(struct resolver *r, int64_t now_ms)
 	(void) pthread_mutex_unlock(&r->lock);
 }
 
+/* A column that has ended and is final need not wait for the grace: the moment by which it is ripe. Our clock must be past its end. */
+static int64_t ripe_at(struct resolver *r, int64_t now_ms)
+{
+	int64_t ended_ms = end_ms(r, r->due.next_s), ripe_ms = due_ripe_ms(&r->due);
+	if (now_ms >= ripe_ms || !is_final(r, r->due.next_s))
+		return now_ms;
+	return now_ms >= ended_ms ? ripe_ms : now_ms + r->s->resolve_grace_ms;
+}
+
 int resolver_step(struct resolver *r, struct resolver_clock clock, int64_t *ret_wait_ms)
 {
 	int64_t now_ms = steady_now(&r->steady, clock.wall_ms, clock.mono_ms), t0_s;
+	int64_t ripe_ms = ripe_at(r, now_ms);
 	note_behind(r, now_ms);
 	*ret_wait_ms = WAIT_IDLE_MAX_MS;
 	retell_when_due(r, now_ms);
@@ -246,14 +267,46 @@ int resolver_step(struct resolver *r, struct resolver_clock clock, int64_t *ret_
 		if (x != 0)
 			return x < 0 ? x : RESOLVER_WAITING;
 	}
-	int x = due_next(&r->due, now_ms, &t0_s);
+	int x = due_next(&r->due, ripe_ms, &t0_s);
 	if (x < 0)
 		return err_trace(x);
 	if (x == 0)
 		return decide(r, t0_s, now_ms, ret_wait_ms);
-	int64_t wait_ms = due_ripe_ms(&r->due) - now_ms;
+	int64_t wait_ms = due_ripe_ms(&r->due) - ripe_ms;
 	*ret_wait_ms = wait_ms < WAIT_IDLE_MAX_MS ? wait_ms : WAIT_IDLE_MAX_MS;
 	return RESOLVER_IDLE;
+}
+
+void resolver_wait(struct resolver *r, int64_t wait_ms)
+{
+	int64_t until_ms = clk_mono_ms() + wait_ms;
+	if (is_final(r, r->due.next_s)) /* it waits for something else */
+		(void) clk_sleep_until_ms(until_ms);
+	else
+		heard_wait(r->heard, end_ms(r, r->due.next_s), until_ms);
+}
+
+/* For the gauges: what is open by the book. */
+static int look_at_open(struct resolver *r)
+{
+	struct store *db;
+	int64_t bets;
+	struct money stake;
+	if (clk_mono_ms() < r->open_ms)
+		return 0;
+	r->open_ms = clk_mono_ms() + OPEN_EACH_MS;
+	int x = week_begin(r->reader, &db);
+	if (x != 0)
+		return x < 0 ? err_trace(x) : 0;
+	x = ledger_open(db, &bets, &stake);
+	week_rollback(r->reader);
+	if (x < 0)
+		return err_trace(x);
+	(void) pthread_mutex_lock(&r->lock);
+	r->stats.open_bets = bets;
+	r->stats.open_stake = stake;
+	(void) pthread_mutex_unlock(&r->lock);
+	return 0;
 }
 
 int resolver_checkpoint(struct resolver *r)
@@ -275,7 +328,7 @@ int resolver_checkpoint(struct resolver *r)
 	r->stats.store = stats;
 	r->stats.wal_bytes = store_wal_bytes(db);
 	(void) pthread_mutex_unlock(&r->lock);
-	return x < 0 ? err_trace(x) : 0;
+	return x < 0 ? err_trace(x) : look_at_open(r);
 }
 
 struct heard *resolver_heard(struct resolver *r)

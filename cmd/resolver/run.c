@@ -101,7 +101,7 @@ int run_turn(void)
 		if (did == RESOLVER_DECIDED)
 			tell_supervisor();
 		if (wait_ms > 0)
-			(void) clk_sleep_until_ms(clk_mono_ms() + (wait_ms < TURN_MS ? wait_ms : TURN_MS));
+			resolver_wait(resolver, wait_ms < TURN_MS ? wait_ms : TURN_MS);
 	}
 	return checkpoint_when_due();
 }
@@ -139,6 +139,24 @@ static double seconds(int64_t us)
 	return (double) us / 1e6;
 }
 
+static double dollars(struct money m)
+{
+	return (double) m.micros / 1e6;
+}
+
+static void money_metrics(struct buf *out, const struct resolver_stats *st)
+{
+	ops_family(out, "tap_settled_usd_total", "money of decided bets: stakes, what was paid for those that won, what was given back",
+			"counter");
+	ops_labelled(out, "tap_settled_usd_total", "kind=\"stakes\"", dollars(st->stakes));
+	ops_labelled(out, "tap_settled_usd_total", "kind=\"payouts\"", dollars(st->payouts));
+	ops_labelled(out, "tap_settled_usd_total", "kind=\"refunds\"", dollars(st->refunds));
+	ops_gauge(out, "tap_settled_hold_usd", "stakes less payouts and refunds of the bets decided since the start",
+			dollars(st->stakes) - dollars(st->payouts) - dollars(st->refunds));
+	ops_gauge(out, "tap_open_bets", "bets that are open, by the book", (double) st->open_bets);
+	ops_gauge(out, "tap_open_stakes_usd", "stakes of the bets that are open, by the book", dollars(st->open_stake));
+}
+
 static void outcome_metrics(struct buf *out, const struct resolver_stats *st)
 {
 	ops_family(out, "tap_columns_total", "columns recorded, by status", "counter");
@@ -149,8 +167,7 @@ static void outcome_metrics(struct buf *out, const struct resolver_stats *st)
 	ops_labelled(out, "tap_bets_settled_total", "outcome=\"won\"", (double) st->won);
 	ops_labelled(out, "tap_bets_settled_total", "outcome=\"lost\"", (double) st->lost);
 	ops_labelled(out, "tap_bets_settled_total", "outcome=\"void\"", (double) st->refunded);
-	ops_counter(out, "tap_settled_stakes_microusd_total", "stakes of decided bets", (uint64_t) st->stakes.micros);
-	ops_counter(out, "tap_settled_paid_microusd_total", "payouts and refunds of decided bets", (uint64_t) st->paid.micros);
+	money_metrics(out, st);
 	ops_gauge(out, "tap_columns_behind_seconds", "how long the oldest ripe column has waited", seconds(st->behind_ms * 1000));
 	ops_gauge(out, "tap_last_column_timestamp_seconds", "start of the newest column decided since the start",
 			(double) st->last_t0_s);

@@ -93,6 +93,15 @@ void stmt_int(struct stmt *st, int at, int64_t v);      /* at: 1 .. n */
 void stmt_blob(struct stmt *st, int at, const void *p, size_t n); /* borrowed until the step */
 void stmt_text(struct stmt *st, int at, const char *text, size_t n); /* borrowed */
 void stmt_null(struct stmt *st, int at);
+/* Rows in the caller's memory, which the statement reads as the table given(?at), its columns named a .. f and text (NULL without
+ * texts): so a range of rows is written by one statement. Borrowed until the step. */
+enum { STORE_GIVEN_INTS = 6, STORE_GIVEN_TEXT = 26 };
+struct store_given {
+	size_t n;
+	const int64_t (*ints)[STORE_GIVEN_INTS];
+	const char (*texts)[STORE_GIVEN_TEXT + 1];
+};
+void stmt_given(struct stmt *st, int at, const struct store_given *rows);
 /* 1: a row; 0: done (and reset); <0: failed (and reset). A constraint is -EEXIST here, a full disk -ENOSPC. */
 enum { STMT_ROW = 1, STMT_DONE = 0 };
 MUST_CHECK int stmt_step(struct stmt *st);

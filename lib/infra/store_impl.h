@@ -52,6 +52,9 @@ struct store {
 int store_fail(struct store *s, int rc, const char *what);
 /* What a statement answers instead of running: SQLITE_OK wherever no fault is armed. */
 int store_fault(void);
+/* Notes how a binding went: the step answers it. */
+void stmt_bound(struct stmt *st, int rc);
+int store_add_given(sqlite3 *db);
 int store_exec(struct store *s, const char *sql);
 /* First column of the first row of a pragma or the like. */
 int store_query_int(struct store *s, const char *sql, int64_t *ret);

@@ -40,7 +40,7 @@ struct stmt *store_stmt(struct store *s, const char *sql)
 	return st;
 }
 
-static void bound(struct stmt *st, int rc)
+void stmt_bound(struct stmt *st, int rc)
 {
 	if (rc != SQLITE_OK && st->unbound == SQLITE_OK)
 		st->unbound = rc;
@@ -49,25 +49,25 @@ static void bound(struct stmt *st, int rc)
 void stmt_int(struct stmt *st, int at, int64_t v)
 {
 	if (st->h)
-		bound(st, sqlite3_bind_int64(st->h, at, v));
+		stmt_bound(st, sqlite3_bind_int64(st->h, at, v));
 }
 
 void stmt_blob(struct stmt *st, int at, const void *p, size_t n)
 {
 	if (st->h)
-		bound(st, sqlite3_bind_blob64(st->h, at, n ? p : "", n, SQLITE_STATIC));
+		stmt_bound(st, sqlite3_bind_blob64(st->h, at, n ? p : "", n, SQLITE_STATIC));
 }
 
 void stmt_text(struct stmt *st, int at, const char *text, size_t n)
 {
 	if (st->h)
-		bound(st, sqlite3_bind_text64(st->h, at, text, n, SQLITE_STATIC, SQLITE_UTF8));
+		stmt_bound(st, sqlite3_bind_text64(st->h, at, text, n, SQLITE_STATIC, SQLITE_UTF8));
 }
 
 void stmt_null(struct stmt *st, int at)
 {
 	if (st->h)
-		bound(st, sqlite3_bind_null(st->h, at));
+		stmt_bound(st, sqlite3_bind_null(st->h, at));
 }
 
 int store_fault(void)

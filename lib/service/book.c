@@ -185,21 +185,25 @@ int book_put_bet(struct store *db, const struct bet *bet, int64_t ledger_row)
 	return r == BOOK_E_EXISTS || r < 0 ? r : err_say(-EINVAL, "a constraint refused the bet");
 }
 
-int book_decide_bet(struct store *db, const struct bet *bet, int64_t ledger_row)
+int book_decide_bets(struct store *db, const struct bet *bets, size_t n, const int64_t *ledger_rows)
 {
-	CHECK(bet_may_move(BET_CONFIRMED, bet->state));
-	CHECK((ledger_row > 0) == (bet->state != BET_LOST));
-	struct stmt *st = store_stmt(db, "UPDATE bets SET status = ?4, pay_row = ?5"
-			" WHERE t0 = ?1 AND low = ?2 AND user = ?3 AND status = 1");
-	stmt_int(st, 1, bet->cell.t0_s);
-	stmt_int(st, 2, bet->cell.low_cents);
-	stmt_int(st, 3, bet->user);
-	stmt_int(st, 4, (int64_t) bet->state);
-	stmt_int(st, 5, ledger_row);
+	int64_t ints[LEDGER_SETTLE_MAX][STORE_GIVEN_INTS];
+	CHECK(n > 0 && n <= LEDGER_SETTLE_MAX);
+	for (size_t i = 0; i < n; i++) {
+		const struct bet *b = &bets[i];
+		CHECK(b->cell.t0_s == bets[0].cell.t0_s && bet_may_move(BET_CONFIRMED, b->state));
+		CHECK((ledger_rows[i] > 0) == (b->state != BET_LOST));
+		const int64_t one[STORE_GIVEN_INTS] = { b->cell.t0_s, b->cell.low_cents, b->user, b->state, ledger_rows[i] };
+		memcpy(ints[i], one, sizeof one);
+	}
+	/* all of the key from there: else the column would be walked through for each of them */
+	struct stmt *st = store_stmt(db, "UPDATE bets SET status = g.d, pay_row = g.e FROM given(?1) g"
+			" WHERE bets.t0 = g.a AND bets.low = g.b AND bets.user = g.c AND bets.status = 1");
+	stmt_given(st, 1, &(struct store_given){ .n = n, .ints = ints });
 	int r = ledger_must(stmt_run(st), "decide");
 	if (r < 0)
 		return err_trace(r);
-	return store_changes(db) == 1 ? 0 : BOOK_E_ABSENT;
+	return store_changes(db) == (int64_t) n ? 0 : BOOK_E_ABSENT;
 }
 
 /* Moves the mark below which no bet is open: where the next column with bets to decide begins, minus one. */

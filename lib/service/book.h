@@ -50,8 +50,9 @@ MUST_CHECK int book_column_bets(struct store *db, int64_t t0_s, int64_t row_cent
 		size_t limit, bet_cb *cb, void *u);
 /* All bets of one column, decided ones too, in key order: for comparing it with its evidence. */
 MUST_CHECK int book_column_all(struct store *db, int64_t t0_s, int64_t row_cents, bet_cb *cb, void *u);
-/* Moves an open bet to bet->state, with the ledger row of its payout or refund (0: none). It is resolved when its column is. */
-MUST_CHECK int book_decide_bet(struct store *db, const struct bet *bet, int64_t ledger_row);
+/* Moves open bets of one column to their state, each with the ledger row of its payout or refund (0: none). They are resolved when
+ * the column is. ABSENT: one of them was not open; roll back. At most LEDGER_SETTLE_MAX. */
+MUST_CHECK int book_decide_bets(struct store *db, const struct bet *bets, size_t n, const int64_t *ledger_rows);
 
 enum column_status { COLUMN_SETTLED = 1, COLUMN_VOID = 2 }; /* stored: never renumber */
 

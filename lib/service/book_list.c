@@ -103,7 +103,7 @@ int book_count_open(struct store *db, int64_t t0_s, int64_t *ret)
 int book_column_bets(struct store *db, int64_t t0_s, int64_t row_cents, int64_t after_low, int64_t after_user, size_t limit,
 		bet_cb *cb, void *u)
 {
-	struct stmt *st = store_stmt(db, "SELECT " BET_COLUMNS " FROM bets"
+	struct stmt *st = store_stmt(db, "SELECT " BET_COLUMNS_OPEN " FROM bets"
 			" WHERE t0 = ?1 AND (low, user) > (?2, ?3) AND status = 1 ORDER BY t0, low, user");
 	stmt_int(st, 1, t0_s);
 	stmt_int(st, 2, after_low);

@@ -119,9 +119,9 @@ static int decide(struct maker *m, struct bet *bet, unsigned may, int64_t at_ms)
 				(long long) bet->user, (long long) bet->cell.low_cents);
 	bet_move(bet, states[outcome]);
 	bet->resolved_ms = at_ms;
-	r = ledger_settle(m->db, bet, &account, &row);
+	r = ledger_settle_bets(m->db, bet, 1, &account, &row);
 	if (r == 0)
-		r = book_decide_bet(m->db, bet, row);
+		r = book_decide_bets(m->db, bet, 1, &row);
 	return r > 0 ? other(m, "the ledger has no place for a payout (%d)", r) : err_trace(r);
 }
 

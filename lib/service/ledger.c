@@ -174,8 +174,7 @@ static int post(struct store *db, struct full_account *a, struct raw_row *row, c
 	return 0;
 }
 
-/* The row names the bet. False: a part does not fit. */
-static bool name_bet(struct raw_row *row, const struct bet *bet, char ref[ULID_TEXT_SIZE])
+bool ledger_name_bet(struct raw_row *row, const struct bet *bet, char ref[ULID_TEXT_SIZE])
 {
 	const struct bet_key key = { .placed_ms = bet->placed_ms, .t0_s = bet->cell.t0_s, .low_cents = bet->cell.low_cents,
 		.user = bet->user };
@@ -199,37 +198,12 @@ int ledger_stake(struct store *db, const struct bet *bet, struct account *ret, i
 		return err_trace(r);
 	if (a.a.suspended)
 		return LEDGER_E_SUSPENDED;
-	if (!name_bet(&row, bet, ref) || !money_add(&a.a.open_stake, a.a.open_stake, bet->stake))
+	if (!ledger_name_bet(&row, bet, ref) || !money_add(&a.a.open_stake, a.a.open_stake, bet->stake))
 		return LEDGER_E_OVERFLOW;
 	if (!money_sub(&a.a.balance, a.a.balance, bet->stake))
 		return LEDGER_E_FUNDS;
 	a.a.open_bets++;
 	r = post(db, &a, &row, bet, ret);
-	if (r == 0)
-		*ret_row = row.id;
-	return err_trace(r);
-}
-
-int ledger_settle(struct store *db, const struct bet *bet, struct account *ret, int64_t *ret_row)
-{
-	struct full_account a;
-	char ref[ULID_TEXT_SIZE];
-	struct raw_row row = { .at_ms = bet->resolved_ms };
-	CHECK(bet->state == BET_WON || bet->state == BET_LOST || bet->state == BET_VOID);
-	CHECK((bet->state == BET_LOST) == (bet->payout.micros == 0));
-	row.ref_type = bet->state == BET_WON ? LEDGER_PAYOUT : LEDGER_REFUND;
-	row.amount = bet->payout.micros;
-	if (!name_bet(&row, bet, ref))
-		return LEDGER_E_OVERFLOW;
-	int r = ledger_load(db, bet->user, &a);
-	if (r != 0)
-		return err_trace(r);
-	if (!money_apply(&a.a.balance, a.a.balance, (struct amount){ row.amount }))
-		return LEDGER_E_OVERFLOW;
-	if (a.a.open_bets < 1 || !money_sub(&a.a.open_stake, a.a.open_stake, bet->stake))
-		return err_say(-EBADMSG, "account %lld has fewer open bets than are settled", (long long) bet->user);
-	a.a.open_bets--;
-	r = post(db, &a, &row, NULL, ret);
 	if (r == 0)
 		*ret_row = row.id;
 	return err_trace(r);
@@ -312,4 +286,16 @@ int ledger_accounts(struct store *db, account_cb *cb, void *u)
 		}
 	}
 	return err_trace(r);
+}
+
+int ledger_open(struct store *db, int64_t *ret_bets, struct money *ret_stake)
+{
+	struct stmt *st = store_stmt(db, "SELECT coalesce(sum(open_bets), 0), coalesce(sum(open_stake), 0) FROM users");
+	int r = stmt_step(st);
+	if (r < 0)
+		return err_trace(r);
+	*ret_bets = stmt_col_int(st, 0);
+	*ret_stake = money_of(stmt_col_int(st, 1));
+	stmt_reset(st);
+	return 0;
 }

@@ -73,9 +73,11 @@ struct entry { /* one ledger row as it is shown */
  * seq move with it.
  * *ret: the account afterwards. bet->user names it. Called by intake alone, in the transaction that puts the bet. */
 MUST_CHECK int ledger_stake(struct store *db, const struct bet *bet, struct account *ret, int64_t *ret_row);
-/* A decided bet: won pays (PAYOUT), void refunds (REFUND), lost posts nothing but seq and open_* move.
- * LEDGER_E_OVERFLOW, _ABSENT. *ret_row: 0 when lost. Called by settle alone. */
-MUST_CHECK int ledger_settle(struct store *db, const struct bet *bet, struct account *ret, int64_t *ret_row);
+/* Decided bets of one column, in their order: won pays (PAYOUT), void refunds (REFUND), lost posts nothing but seq and open_* move.
+ * LEDGER_E_OVERFLOW, _ABSENT of any of them: none is posted. accounts[i]: as bet i left it; rows[i]: its row, 0 when lost. At most
+ * LEDGER_SETTLE_MAX in one call. Called by settle alone. */
+enum { LEDGER_SETTLE_MAX = 128 };
+MUST_CHECK int ledger_settle_bets(struct store *db, const struct bet *bets, size_t n, struct account *accounts, int64_t *rows);
 
 /* Deposits, welcome credit, withdrawals, reversals, adjustments: by an external id of 1..LEDGER_REF_ID_MAX-1 printable bytes.
  * EXISTS: the same posting (account, amount) is there, *ret is the account now; CONFLICT: the id is there with other content. */
@@ -103,6 +105,9 @@ MUST_CHECK int ledger_list(struct store *db, const struct ledger_query *q, ledge
 /* All accounts, by id. */
 typedef bool account_cb(void *u, const struct account *a);
 MUST_CHECK int ledger_accounts(struct store *db, account_cb *cb, void *u);
+
+/* What all accounts have open, together. */
+MUST_CHECK int ledger_open(struct store *db, int64_t *ret_bets, struct money *ret_stake);
 
 /* Recomputes everything that is said above over the whole file, without holding writers (one read snapshot): 0 and the counts, or
  * 1 with the first finding in text. */

@@ -42,6 +42,8 @@ struct raw_row { /* a row as it is stored */
 	size_t text_len;
 	int64_t prev, at_ms;
 };
+/* The row names the bet. False: a part does not fit. */
+MUST_CHECK bool ledger_name_bet(struct raw_row *row, const struct bet *bet, char ref[ULID_TEXT_SIZE]);
 void chain_add_row(struct sha256 *h, const struct raw_row *row);
 void chain_add_bet(struct sha256 *h, const struct bet *bet);
 void chain_add_account(struct sha256 *h, const struct account *a, int64_t opened_version);
@@ -93,9 +95,9 @@ struct stored_bet {
 MUST_CHECK int book_load(struct store *db, int64_t user, int64_t t0_s, int64_t low_cents, struct stored_bet *ret);
 /* 0, or 1 when the columns are not what a bet may hold. */
 MUST_CHECK int book_read_bet(struct stmt *st, struct stored_bet *ret);
+#define BET_COLUMNS_OPEN "t0, low, user, stake, rate, rate_min, placed_at, signed_at, nonce, status, bet_row, pay_row, signer"
 /* A bet is resolved when its column was. */
-#define BET_COLUMNS "t0, low, user, stake, rate, rate_min, placed_at, signed_at, nonce, status, bet_row, pay_row," \
-		" signer, (SELECT c.settled_at FROM columns c WHERE c.t0 = bets.t0)"
+#define BET_COLUMNS BET_COLUMNS_OPEN ", (SELECT c.settled_at FROM columns c WHERE c.t0 = bets.t0)"
 
 /* STORE_E_CONSTRAINT when the key is taken. */
 MUST_CHECK int book_insert_bet(struct store *db, const struct bet *b, int64_t bet_row);

@@ -130,7 +130,7 @@ static void rows_for(struct settings *s, struct conf_row rows[static 96])
 			"without a move of half a jump for as long, the grid opens again", FOR_INGEST);
 	/* resolver */
 	ROW("TAP_RESOLVE_GRACE_MS", CONF_INT, &s->resolve_grace_ms, "700", 500, 5000, "ms",
-			"after a column's end no tick can join it any more; at least the history's lateness limit",
+			"a column is decided so long after its end when no later tick was heard; at least the history's lateness limit",
 			FOR_RESOLVER);
 	ROW("TAP_RESOLVE_WAIT_MS", CONF_INT, &s->resolve_wait_ms, "60000", 1000, 3600000, "ms",
 			"how long a column waits for a history that cannot be read, before it is decided by what was heard",

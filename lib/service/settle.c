@@ -13,8 +13,17 @@
 #include "outcome.h"
 
 enum {
-	BETS_PER_PAGE = 125,
+	PAGE_BETS = 2048,
+	STALE = 100, /* another moved the mark since the page was read */
 	EVIDENCE_MAX = 32 + PATH_TICKS_MAX * 20 /* two varints a tick, at their widest */
+};
+
+/* Open bets of the column in key order, as a look at the book found them: bets[next] to bets[n - 1] are after (after_low, after_user). */
+struct page {
+	struct bet bets[PAGE_BETS];
+	size_t n, next;
+	int64_t after_low, after_user;
+	bool begun; /* the column was recorded by then */
 };
 
 /* One column while it is decided, from slice to slice. */
@@ -29,6 +38,7 @@ struct deciding {
 	struct tick *ticks;       /* path's, when it was read back */
 	struct column column;
 	struct settling at;
+	struct page *page;
 	bool fresh;               /* begun by this slice */
 	size_t n_slice;
 	struct settle_result result;
@@ -36,18 +46,69 @@ struct deciding {
 	size_t n, room;
 };
 
-struct page {
-	struct bet bets[BETS_PER_PAGE];
-	size_t n;
-};
-
 static bool page_take(void *u, const struct bet *b, int64_t row)
 {
 	struct page *page = u;
 	(void) row;
-	CHECK(page->n < BETS_PER_PAGE);
+	CHECK(page->n < PAGE_BETS);
 	page->bets[page->n++] = *b;
 	return true;
+}
+
+static void drop_page(struct page *page)
+{
+	page->n = page->next = 0;
+}
+
+/* Where the column's open bets begin: after the mark, at the start when nothing is recorded, nowhere when it is done. */
+static int read_page(struct deciding *d, struct store *look)
+{
+	struct page *page = d->page;
+	struct column column;
+	struct settling at = { .after_low = -1 };
+	int r = book_settling(look, d->t0_s, &at);
+	page->begun = r == 0;
+	if (r == BOOK_E_ABSENT) {
+		r = book_column(look, d->t0_s, &column);
+		if (r >= 0)
+			r = r == BOOK_E_ABSENT ? 0 : BOOK_E_DECIDED;
+	}
+	page->after_low = at.after_low;
+	page->after_user = at.after_user;
+	if (r == 0)
+		r = book_column_bets(look, d->t0_s, d->rules->row_cents, at.after_low, at.after_user, PAGE_BETS, page_take, page);
+	if (r == 0 && page->begun && page->n == 0)
+		return err_say(-EBADMSG, "column %lld: %lld open bets are not there", (long long) d->t0_s, (long long) at.open_bets);
+	return r < 0 ? err_trace(r) : 0;
+}
+
+/* The next bets to decide, read while nobody is held up: no bet joins a recorded column, and those after the mark stay open until
+ * the mark moves, so what was read is true for as long as the mark is where it was. */
+static int fill_page(struct week *w, struct deciding *d)
+{
+	struct store *look;
+	if (!d->page)
+		d->page = calloc(1, sizeof *d->page);
+	if (!d->page)
+		return -ENOMEM;
+	if (d->page->next < d->page->n)
+		return 0;
+	drop_page(d->page);
+	int r = week_look_begin(w, &look);
+	if (r != 0)
+		return r < 0 ? err_trace(r) : SETTLE_E_FULL;
+	r = read_page(d, look);
+	week_look_end(w);
+	return r == -ENOSPC ? SETTLE_E_FULL : r;
+}
+
+/* Inside the transaction. Before the column was recorded a bet may have joined it: then the page is all of them or it is nothing. */
+static bool page_serves(const struct deciding *d)
+{
+	const struct page *page = d->page;
+	if (d->fresh)
+		return page->next == 0 && !page->begun && page->n < PAGE_BETS && (int64_t) page->n == d->at.open_bets;
+	return page->next < page->n && page->begun && page->after_low == d->at.after_low && page->after_user == d->at.after_user;
 }
 
 static int keep(struct deciding *d, const struct bet *bet, const struct account *account)
@@ -74,7 +135,8 @@ static int count(struct settle_result *result, const struct bet *bet)
 	return 0;
 }
 
-static int decide_bet(struct deciding *d, struct bet *bet)
+/* By the evidence alone. */
+static int judge(struct deciding *d, struct bet *bet)
 {
 	static const enum bet_state states[] = { [OUTCOME_WON] = BET_WON, [OUTCOME_LOST] = BET_LOST, [OUTCOME_VOID] = BET_VOID };
 	enum outcome outcome = outcome_of(&d->path, &bet->cell);
@@ -82,25 +144,44 @@ static int decide_bet(struct deciding *d, struct bet *bet)
 		return err_say(-EOVERFLOW, "column %lld: a payout is beyond 64 bits", (long long) bet->cell.t0_s);
 	bet_move(bet, states[outcome]);
 	bet->resolved_ms = d->now_ms;
+	return count(&d->result, bet);
+}
 
-	struct account account;
-	int64_t row = 0;
-	int r = ledger_settle(d->db, bet, &account, &row);
+static int write_range(struct deciding *d, const struct bet *bets, size_t n, struct account *accounts)
+{
+	int64_t rows[SETTLE_RANGE_BETS];
+	int r = ledger_settle_bets(d->db, bets, n, accounts, rows);
 	if (r == LEDGER_E_OVERFLOW)
-		return err_say(-EOVERFLOW, "column %lld: user %lld's balance would pass 64 bits", (long long) bet->cell.t0_s,
-				(long long) bet->user);
+		return err_say(-EOVERFLOW, "column %lld: a balance would pass 64 bits", (long long) d->t0_s);
 	if (r > 0)
-		return err_say(-EBADMSG, "column %lld: the ledger has no place for user %lld's bet (%d)",
-				(long long) bet->cell.t0_s, (long long) bet->user, r);
+		return err_say(-EBADMSG, "column %lld: the ledger has no place for its bets (%d)", (long long) d->t0_s, r);
+	if (r == 0)
+		r = book_decide_bets(d->db, bets, n, rows);
+	return r > 0 ? err_say(-EBADMSG, "column %lld: a bet after the mark is not open", (long long) d->t0_s) : err_trace(r);
+}
+
+/* The next n of the page: judged, then written by a statement a table. */
+static int decide_range(struct deciding *d, size_t n)
+{
+	struct account accounts[SETTLE_RANGE_BETS];
+	struct bet *bets = &d->page->bets[d->page->next];
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = judge(d, &bets[i]);
+	if (r == 0)
+		r = write_range(d, bets, n, accounts);
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		bets[i].resolved_ms = d->column.settled_ms; /* a bet is resolved when its column is, whichever slice it is in */
+		r = keep(d, &bets[i], &accounts[i]);
+	}
 	if (r < 0)
-		return err_trace(r);
-	r = book_decide_bet(d->db, bet, row);
-	CHECK(r <= 0); /* this transaction saw it open */
-	if (r < 0)
-		return err_trace(r);
-	bet->resolved_ms = d->column.settled_ms; /* a bet is resolved when its column is, whichever slice it is in */
-	r = count(&d->result, bet);
-	return r ? r : keep(d, bet, &account);
+		return r;
+	d->page->next += n;
+	d->page->after_low = d->at.after_low = bets[n - 1].cell.low_cents;
+	d->page->after_user = d->at.after_user = bets[n - 1].user;
+	d->at.open_bets -= (int64_t) n;
+	d->n_slice += n;
+	return 0;
 }
 
 static bool slice_is_full(const struct deciding *d, int64_t from_us)
@@ -108,36 +189,24 @@ static bool slice_is_full(const struct deciding *d, int64_t from_us)
 	return d->n_slice >= d->slice->bets || (d->n_slice > 0 && clk_mono_us() - from_us >= d->slice->us);
 }
 
-static int decide_page(struct deciding *d, struct page *page, int64_t from_us)
+static size_t range_of(const struct deciding *d)
 {
-	size_t left = d->slice->bets - d->n_slice;
-	page->n = 0;
-	int r = book_column_bets(d->db, d->t0_s, d->rules->row_cents, d->at.after_low, d->at.after_user,
-			left < BETS_PER_PAGE ? left : BETS_PER_PAGE, page_take, page);
-	if (r == 0 && page->n == 0)
-		return err_say(-EBADMSG, "column %lld: %lld open bets are not there", (long long) d->t0_s,
-				(long long) d->at.open_bets);
-	for (size_t i = 0; r == 0 && i < page->n && !slice_is_full(d, from_us); i++) {
-		d->at.after_low = page->bets[i].cell.low_cents;
-		d->at.after_user = page->bets[i].user;
-		r = decide_bet(d, &page->bets[i]);
-		d->at.open_bets--;
-		d->n_slice++;
-	}
-	return err_trace(r);
+	size_t n = d->page->n - d->page->next, left = d->slice->bets - d->n_slice;
+	n = n < left ? n : left;
+	return n < SETTLE_RANGE_BETS ? n : SETTLE_RANGE_BETS;
 }
 
-/* Page by page, since a statement that is being read must not see its rows change. */
 static int decide_bets(struct deciding *d, int64_t from_us)
 {
-	if (d->at.open_bets == 0)
-		return 0;
-	struct page *page = malloc(sizeof *page);
-	int r = page ? 0 : -ENOMEM;
-	while (r == 0 && d->at.open_bets > 0 && !slice_is_full(d, from_us))
-		r = decide_page(d, page, from_us);
-	free(page);
-	return err_trace(r);
+	int r = 0;
+	if (!page_serves(d)) {
+		drop_page(d->page);
+		return d->fresh ? 0 : STALE;
+	}
+	d->page->begun = true; /* when this commits; else the page goes */
+	while (r == 0 && d->at.open_bets > 0 && d->page->next < d->page->n && !slice_is_full(d, from_us))
+		r = decide_range(d, range_of(d));
+	return r;
 }
 
 /* The digest that a column is chained to: that of the column before it, zeros when that one was never recorded. */
@@ -269,14 +338,28 @@ static int transact(struct week *w, struct deciding *d)
 	return d->at.open_bets > 0 ? SETTLE_E_MORE : 0;
 }
 
+static int look_and_transact(struct week *w, struct deciding *d)
+{
+	int r;
+	do {
+		r = fill_page(w, d);
+		if (r == 0)
+			r = transact(w, d);
+	} while (r == STALE); /* which costs another's progress each time */
+	return r;
+}
+
 /* One transaction; what it did not commit does not count. */
 static int run_slice(struct week *w, struct deciding *d, settled_cb *cb, void *u)
 {
 	struct settle_result before = d->result;
-	int r = transact(w, d);
+	int r = look_and_transact(w, d);
 	bool committed = r == 0 || r == SETTLE_E_MORE;
-	if (!committed)
+	if (!committed) {
 		d->result = before;
+		if (d->page)
+			drop_page(d->page);
+	}
 	d->result.column = d->column;
 	d->result.column.settling = r == SETTLE_E_MORE;
 	/* persist, then speak */
@@ -289,6 +372,7 @@ static int end(struct deciding *d, int r, struct settle_result *ret)
 {
 	if (r >= 0)
 		*ret = d->result;
+	free(d->page);
 	free(d->bets);
 	free(d->ticks);
 	return r;

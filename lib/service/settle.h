@@ -27,8 +27,9 @@ enum {
 	SETTLE_E_NOT_BEGUN = 4
 };
 
-/* What one transaction may do: it ends after so many bets, or, once it decided one, after so long. */
-enum { SETTLE_SLICE_BETS = 500, SETTLE_SLICE_US = 1000 };
+/* What one transaction may do: it ends after so many bets, or, once it decided a range, after so long. The bets are found and read over
+ * a read-only connection, before it, and decided a range of rows at a time: a statement reads the accounts, one writes each table. */
+enum { SETTLE_SLICE_BETS = 500, SETTLE_SLICE_US = 1000, SETTLE_RANGE_BETS = LEDGER_SETTLE_MAX };
 struct settle_slice {
 	size_t bets;
 	int64_t us;

@@ -179,6 +179,7 @@ struct week *week_close(struct week *w)
 		return NULL;
 	for (size_t i = 0; i < PAST_OPEN_MAX; i++)
 		(void) store_close(w->past[i].db);
+	(void) store_close(w->reader);
 	(void) store_close(w->book);
 	(void) store_close(w->meta);
 	(void) gate_close(w->gate);
@@ -222,6 +223,28 @@ void week_rollback(struct week *w)
 {
 	week_leave_past(w);
 	store_rollback(w->book);
+}
+
+int week_look_begin(struct week *w, struct store **ret_db)
+{
+	if (!w->book)
+		return err_say(-EIO, "the current book could not be opened");
+	if (!w->reader || w->reader_id != w->id) {
+		w->reader = store_close(w->reader);
+		int r = store_open_in(&w->reader, w->gate, store_path(w->book), STORE_READ, &schema_week);
+		if (r != 0)
+			return r < 0 ? err_trace(r) : err_say(-EPROTO, "%s: result %d", store_path(w->book), r);
+		w->reader_id = w->id;
+	}
+	int r = store_begin(w->reader);
+	if (r == 0)
+		*ret_db = w->reader;
+	return err_trace(r);
+}
+
+void week_look_end(struct week *w)
+{
+	store_rollback(w->reader);
 }
 
 struct store *week_store(struct week *w)

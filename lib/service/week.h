@@ -31,6 +31,10 @@ MUST_CHECK int week_checkpoint_meta(struct week *w);
 MUST_CHECK int week_begin(struct week *w, struct store **ret_db);
 MUST_CHECK int week_commit(struct week *w);
 void week_rollback(struct week *w);
+/* A look at the file that the newest week_begin found, over a read-only connection of its own: one snapshot, which holds no writer up.
+ * Also inside a transaction of the week, whose changes it does not see. Ended by week_look_end. Results as week_begin's. */
+MUST_CHECK int week_look_begin(struct week *w, struct store **ret_db);
+void week_look_end(struct week *w);
 /* The current file, for checkpoint and statistics; not inside a transaction of it. Borrowed until the next week_begin. */
 struct store *week_store(struct week *w);
 struct clk_week week_current(const struct week *w);

@@ -15,6 +15,8 @@ struct week {
 	int64_t id;      /* of the current file in meta.db */
 	struct clk_week current;
 	int64_t opened_ms;
+	struct store *reader; /* read-only, of the file with the id reader_id; NULL: not asked for yet */
+	int64_t reader_id;
 	struct { /* past weeks that were read lately, newest use first */
 		int64_t id;
 		struct store *db;

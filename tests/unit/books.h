@@ -121,8 +121,8 @@ static inline int books_decide(struct store *db, struct bet *b, enum outcome o, 
 	if (!outcome_payout(&b->payout, o, b->stake, b->rate))
 		return -ERANGE;
 	b->resolved_ms = now_ms;
-	int r = ledger_settle(db, b, ret, &row);
-	return r == 0 ? book_decide_bet(db, b, row) : r;
+	int r = ledger_settle_bets(db, b, 1, ret, &row);
+	return r == 0 ? book_decide_bets(db, b, 1, &row) : r;
 }
 
 static inline int books_settle(struct store *db, const struct tick *ticks, size_t n, int64_t t0_s, int64_t now_ms,

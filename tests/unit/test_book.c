@@ -106,7 +106,7 @@ static void a_column_is_decided_once_with_its_bets(void **state)
 	assert_int_equal(got.payout.micros, 2350000);
 	assert_int_equal(got.resolved_ms, NOW_MS + 30000);
 	b.state = BET_LOST;
-	assert_int_equal(book_decide_bet(db, &b, 0), BOOK_E_ABSENT);
+	assert_int_equal(book_decide_bets(db, &b, 1, &(int64_t){ 0 }), BOOK_E_ABSENT);
 	/* nothing is placed in a recorded column or before it, whatever the clock says */
 	struct bet late = books_bet(user, T0_S, 4700, 1), later = books_bet(user, T0_S - 5, 4700, 1);
 	assert_int_equal(book_may_put(db, user, &late.cell), BOOK_E_DECIDED);

@@ -135,7 +135,7 @@ static void a_day_counts_stakes_and_losses(void **state)
 	bet_move(&won, BET_WON);
 	assert_true(rate_payout(&won.payout, won.stake, won.rate));
 	won.resolved_ms = clk_now_ms();
-	assert_int_equal(ledger_settle(db, &won, &a, &row), 0);
+	assert_int_equal(ledger_settle_bets(db, &won, 1, &a, &row), 0);
 	assert_int_equal(week_commit(week), 0);
 	(void) week_close(week);
 	assert_int_equal(bet(v, 4, 1, 10, &more), INTAKE_CONFIRMED);

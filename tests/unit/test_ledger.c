@@ -148,7 +148,7 @@ static void what_no_row_can_hold_is_refused(void **state)
 		b.placed_ms = wrong[i].placed_ms;
 		assert_int_equal(ledger_stake(db, &b, &a, &row), LEDGER_E_OVERFLOW);
 		b.state = BET_LOST;
-		assert_int_equal(ledger_settle(db, &b, &a, &row), LEDGER_E_OVERFLOW);
+		assert_int_equal(ledger_settle_bets(db, &b, 1, &a, &row), LEDGER_E_OVERFLOW);
 	}
 	/* open stakes beyond 64 bits */
 	struct bet b = books_bet(rich, T0_S, 4871, 1);

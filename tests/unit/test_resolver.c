@@ -232,6 +232,40 @@ static void a_column_is_decided_after_its_end_and_the_grace(void **state)
 	audits_pass(w->book);
 }
 
+/* With the next column's first tick all of this one's are there: it need not wait for the grace, but for its end by our own clock. */
+static void a_later_tick_makes_a_column_final(void **state)
+{
+	struct world *w = *state;
+	struct column c;
+	int64_t t0 = w->t0_s;
+	place(w, t0, 9700000);
+	start_resolver(w, t0 * 1000 + 1000);
+	record(w, t0 * 1000 - 100, end_ms(t0) + 50, 100, P);
+	publish(w, end_ms(t0) - 100, end_ms(t0), 100, P);
+	assert_int_equal(step(w, end_ms(t0) + 20), RESOLVER_IDLE); /* it may have a tick yet */
+	publish(w, end_ms(t0), end_ms(t0) + 1, 100, P);
+	assert_int_equal(step(w, end_ms(t0) - 1), RESOLVER_IDLE);
+	assert_int_equal(column(w, t0, &c), BOOK_E_ABSENT);
+	assert_int_equal(step(w, end_ms(t0)), RESOLVER_DECIDED);
+	assert_int_equal(column(w, t0, &c), 0);
+	assert_int_equal(c.status, COLUMN_SETTLED);
+	assert_int_equal(c.n_ticks, 51);
+	assert_int_equal(state_of(w, t0, 9700000), BET_WON);
+	assert_int_equal(step(w, end_ms(t0) + 1), RESOLVER_IDLE);
+	audits_pass(w->book);
+}
+
+/* The wait between two steps ends with the tick that ends the column. */
+static void a_tick_wakes_who_waits_for_it(void **state)
+{
+	struct world *w = *state;
+	start_resolver(w, w->t0_s * 1000);
+	struct heard *h = resolver_heard(w->resolver);
+	heard_wait(h, 1000, clk_mono_ms() + 10); /* nothing comes */
+	heard_take(h, &(struct tick){ 1000, P });
+	heard_wait(h, 1000, INT64_MAX / 2);
+}
+
 static void gaps_and_a_missing_anchor_void(void **state)
 {
 	struct world *w = *state;
@@ -490,6 +524,10 @@ static void a_forward_step_is_believed_when_it_lasts(void **state)
 	assert_int_equal(steady_now(&s, 2005000, 800 + 5000), 2005000);    /* it lasted */
 	assert_int_equal(steady_now(&s, 1500000, 6000), 1500000);          /* back is believed at once */
 	assert_int_equal(steady_now(&s, 1500100, 6100), 1500100);
+	assert_int_equal(steady_now(&s, 2000000, 7000), 1501000);          /* one step, and before it has lasted another */
+	assert_int_equal(steady_now(&s, 3000000, 11000), 1505000);
+	assert_int_equal(steady_now(&s, 3002000, 13000), 1507000);
+	assert_int_equal(steady_now(&s, 3005000, 16000), 3005000);
 }
 
 static void the_union_keeps_every_tick_once(void **state)
@@ -533,6 +571,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_column_is_decided_after_its_end_and_the_grace, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_later_tick_makes_a_column_final, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_tick_wakes_who_waits_for_it, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(gaps_and_a_missing_anchor_void, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_flush_in_mid_column_loses_nothing_that_was_published, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_column_that_was_begun_ends_by_its_evidence, set_up, tear_down),

@@ -226,17 +226,20 @@ static void another_may_decide_the_last_bets(void **state)
 
 static void a_slice_ends_by_its_time_too(void **state)
 {
-	static const struct settle_slice no_time = { .bets = 500, .us = 0 };
+	static const struct settle_slice no_time = { .bets = 10 * SETTLE_RANGE_BETS, .us = 0 };
 	(void) state;
+	enum { RANGES = 4, BETS = (RANGES - 1) * SETTLE_RANGE_BETS + 1 };
 	struct tick ticks[TICKS];
 	struct settle_result got;
 	struct week *w = open_with_accounts();
-	place(w, T0_S, 5);
+	place(w, T0_S, BETS);
 	struct path path = path_at(ticks, T0_S, FIRST_ROW);
-	for (int i = 0; i < 4; i++)
+	for (int i = 1; i < RANGES; i++) {
 		assert_int_equal(settle_one_slice(w, &rules, &path, now_of(T0_S), &no_time, &got, NULL, NULL), SETTLE_E_MORE);
+		assert_int_equal(got.won + got.lost, SETTLE_RANGE_BETS);
+	}
 	assert_int_equal(settle_one_slice(w, &rules, &path, now_of(T0_S), &no_time, &got, NULL, NULL), 0);
-	check_done(w, T0_S, 5);
+	check_done(w, T0_S, BETS);
 	assert_int_equal(settle_go_on(w, &rules, T0_S + COLUMN_S, now_of(T0_S), &got, NULL, NULL), SETTLE_E_NOT_BEGUN);
 	week_close(w);
 }
@@ -262,7 +265,8 @@ static void the_recorded_status_decides(void **state)
 	week_close(w);
 }
 
-static void settle_in_a_child(int64_t row, int64_t n_slice)
+/* Says each slice by a byte to told, -1: nobody listens. */
+static void settle_in_a_child(int64_t row, int64_t n_slice, int told)
 {
 	struct tick ticks[TICKS];
 	struct settle_result got;
@@ -272,9 +276,11 @@ static void settle_in_a_child(int64_t row, int64_t n_slice)
 		_exit(2);
 	int r;
 	struct path path = path_at(ticks, T0_S, row);
-	do
+	do {
 		r = settle_one_slice(w, &rules, &path, now_of(T0_S), &slice, &got, NULL, NULL);
-	while (r == SETTLE_E_MORE);
+		if (told >= 0 && write(told, "", 1) != 1)
+			_exit(3);
+	} while (r == SETTLE_E_MORE);
 	week_close(w);
 	_exit(r == 0 || r == SETTLE_E_DONE ? 0 : 1);
 }
@@ -292,7 +298,7 @@ static void settlers_at_once_decide_each_bet_once(void **state)
 		pids[i] = fork();
 		assert_true(pids[i] >= 0);
 		if (pids[i] == 0)
-			settle_in_a_child(FIRST_ROW + 2 * i, 1 + i); /* none of the same opinion */
+			settle_in_a_child(FIRST_ROW + 2 * i, 1 + i, -1); /* none of the same opinion */
 	}
 	for (int i = 0; i < SETTLERS; i++) {
 		int status;
@@ -320,13 +326,20 @@ static void killed_settlers_leave_whole_books(void **state)
 	print_message("TAP_TEST_SEED=%u\n", rnd);
 	for (int life = 0; life < 40; life++) {
 		struct settling at;
+		int told[2];
+		char byte;
+		assert_int_equal(pipe(told), 0);
 		pid_t pid = fork();
 		assert_true(pid >= 0);
 		if (pid == 0)
-			settle_in_a_child(FIRST_ROW + life % 5, 1);
+			settle_in_a_child(FIRST_ROW + life % 5, 1, told[1]);
+		(void) close(told[1]);
 		rnd = rnd * 1103515245u + 12345u;
-		(void) usleep(1000 + (rnd >> 8) % 6000);
+		for (unsigned slices = (rnd >> 8) % 20; slices > 0 && read(told[0], &byte, 1) == 1; slices--)
+			;
+		(void) usleep((rnd >> 16) % 2000); /* anywhere in the next one */
 		(void) kill(pid, SIGKILL);
+		(void) close(told[0]);
 		assert_int_equal(waitpid(pid, NULL, 0), pid);
 		assert_int_equal(books_audit(w, true), 0);
 		struct store *db = books_begin(w);
