@@ -8,9 +8,9 @@
 
 #define err_say(r, ...) \
 	({ \
-		int said = (r); \
-		(void) (err_say)(said, __VA_ARGS__); \
-		said; \
+		int analyzer_r = (r); \
+		(void) (err_say)(analyzer_r, __VA_ARGS__); \
+		analyzer_r; \
 	})
 #undef err_trace
 #define err_trace(r) (r)

@@ -1,6 +1,7 @@
 #include "api.h"
 
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -11,6 +12,8 @@
 #include "ops_store.h"
 #include "roller.h"
 #include "sig.h"
+
+enum { DRAIN_MS = 2000, AWAIT_MS = 1500 };
 
 static struct api api;
 
@@ -109,6 +112,7 @@ int api_start(const struct settings *s)
 	r = work_start(&api.work, &api, bus);
 	if (r < 0)
 		return log_errno(r, "no readers");
+	market_await(api.market, AWAIT_MS);
 	r = start_http(&api);
 	if (r < 0)
 		return log_errno(r, "%s:%u cannot be listened on", s->api_listen.host, s->api_listen.port);
@@ -126,16 +130,16 @@ int api_turn(void)
 	return 0;
 }
 
-/* First no new connections; then what is inside is answered, and what still comes on open connections is refused; then the
- * server goes, and only then what its handlers call. */
+/* First no new connections, and those that are open end with the answer to what they brought: who comes now waits at the door,
+ * which is systemd's, for the next process. Then the server goes, and only then what its handlers call. */
 void api_stop(void)
 {
 	(void) pthread_rwlock_wrlock(&up_lock);
 	up = false;
 	(void) pthread_rwlock_unlock(&up_lock);
 	api.roller = roller_stop(api.roller);
-	if (api.http)
-		httpd_quiesce(api.http);
+	if (api.http && !httpd_drain(api.http, DRAIN_MS))
+		log_notice("some connections are slow: they are told that the service stops");
 	if (api.work)
 		work_drain(api.work);
 	if (api.intake)
@@ -255,6 +259,45 @@ void api_metrics(struct buf *out, void *u)
 	if (begin_look())
 		metrics(out);
 	end_look();
+}
+
+static void exposure(struct json_out *w)
+{
+	struct exposure_caps caps = settings_caps(api.s);
+	struct intake_exposure *x = calloc(1, sizeof *x);
+	if (!x)
+		return;
+	intake_exposure(api.intake, x);
+	jw_int(w, "open", x->open.micros);
+	jw_object(w, "caps");
+	jw_int(w, "cell", caps.cell.micros);
+	jw_int(w, "column", caps.column.micros);
+	jw_int(w, "open", caps.open.micros);
+	jw_end_object(w);
+	jw_int(w, "row_cents", api.rules.row_cents);
+	jw_int(w, "column_seconds", api.rules.column_s);
+	jw_int(w, "cells_held", (int64_t) x->cells);
+	jw_array(w, "cells");
+	for (size_t i = 0; i < x->n; i++) {
+		jw_object(w, NULL);
+		jw_int(w, "t0", x->at[i].t0_s);
+		jw_int(w, "low", x->at[i].low_cents);
+		jw_int(w, "payout", x->at[i].payout.micros);
+		jw_end_object(w);
+	}
+	jw_end_array(w);
+	free(x);
+}
+
+/* What a win of each cell would cost the house; {} while the parts come and go, or there is no memory. */
+void api_exposure(struct json_out *w, void *u)
+{
+	(void) u;
+	jw_object(w, NULL);
+	if (begin_look())
+		exposure(w);
+	end_look();
+	jw_end_object(w);
 }
 
 void api_defer(struct api *a, struct httpd_req *req, work_fn *fn, void *arg)

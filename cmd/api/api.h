@@ -40,6 +40,7 @@ bool api_alive(void);
 bool api_ready(void *u);
 void api_health(struct ops_health *h, void *u);
 void api_metrics(struct buf *out, void *u);
+void api_exposure(struct json_out *w, void *u);
 
 extern const struct httpd_route api_routes[];
 

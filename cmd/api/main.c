@@ -12,6 +12,6 @@ int main(int argc, char **argv)
 		.turn = api_turn,
 		.stop = api_stop,
 		.alive = api_alive,
-		.ops = { .health = api_health, .ready = api_ready, .metrics = api_metrics },
+		.ops = { .health = api_health, .ready = api_ready, .metrics = api_metrics, .page = { "/exposure", api_exposure } },
 	});
 }

@@ -10,7 +10,7 @@
 #include "msg.h"
 #include "quote_log.h"
 
-enum { MADE_KEPT = 4, MADE_BYTES_MAX = 4096 };
+enum { MADE_KEPT = 4, MADE_BYTES_MAX = 4096, AWAIT_LOOK_MS = 5 };
 
 /* What a quote was made from, as it was heard. */
 struct heard_made {
@@ -25,6 +25,7 @@ struct market {
 	struct quote_grid grid;
 	struct buf grid_event;
 	bool has_grid, listening;
+	bool expects_grids;       /* at the start: ingest had said that bets are taken */
 	int64_t grid_ms, tick_ms; /* monotonic: when heard */
 	uint64_t grids, ticks;
 	struct heard_made made[MADE_KEPT]; /* of the newest quotes: a batch may still hold the one before */
@@ -125,6 +126,7 @@ static void read_last_state(struct market *m, const struct bus_conf *conf)
 		const char *text = bus_text(reply, &n);
 		if (msg_status_parse(&feed, &betting, text, n))
 			take_report(m, feed, betting);
+		m->expects_grids = m->reported_betting;
 	}
 	(void) bus_close(bus);
 	err_clear();
@@ -150,6 +152,17 @@ int market_start(struct market **ret, const struct settings *s, const struct bus
 	}
 	*ret = m;
 	return 0;
+}
+
+void market_await(struct market *m, int timeout_ms)
+{
+	int64_t until_ms = clk_mono_ms() + timeout_ms;
+	struct market_view view;
+	market_look(m, &view);
+	while (m->expects_grids && (view.grid_age_ms < 0 || !view.betting) && clk_mono_ms() < until_ms) {
+		(void) clk_sleep_until_ms(clk_mono_ms() + AWAIT_LOOK_MS);
+		market_look(m, &view);
+	}
 }
 
 struct market *market_stop(struct market *m)

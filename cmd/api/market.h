@@ -18,6 +18,9 @@ struct market;
 
 /* Reads the feed's last known state, and listens. Redis need not be there yet. */
 MUST_CHECK int market_start(struct market **ret, const struct settings *s, const struct bus_conf *bus);
+/* When ingest said last that bets are taken: waits until what they need was heard here too, at most timeout_ms. So an api that was
+ * restarted refuses nobody for want of a grid; who comes meanwhile waits at the door. */
+void market_await(struct market *m, int timeout_ms);
 struct market *market_stop(struct market *m);
 
 /* For struct intake_market. */

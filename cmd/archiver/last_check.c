@@ -39,7 +39,7 @@ int last_check_write(const char *dir, int64_t ms, bool ok)
 	char fresh[PATH_SIZE], path[PATH_SIZE];
 	path_of(fresh, dir, ".new");
 	path_of(path, dir, "");
-	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
+	if (mkdir(dir, 0770) < 0 && errno != EEXIST)
 		return err_say(-errno, "%s: %s", dir, strerror(errno));
 	FILE *f = fopen(fresh, "we");
 	if (!f)

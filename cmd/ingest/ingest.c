@@ -18,8 +18,10 @@ struct ingest ingest;
 static void hear(void *u, const char *channel, const char *payload, size_t n)
 {
 	enum breaker_override o;
-	(void) u, (void) channel;
-	if (override_parse(&o, payload, n))
+	(void) u;
+	if (strcmp(channel, CHANNEL_PRICE) == 0)
+		atomic_store(&ingest.tick_heard_ms, clk_mono_ms());
+	else if (override_parse(&o, payload, n))
 		atomic_store(&ingest.override_heard, (int) o + 1);
 }
 
@@ -30,9 +32,11 @@ static void hear_state(void *u, bool up)
 
 int ingest_start(const struct settings *s)
 {
-	static const char *const channels[] = { CHANNEL_OVERRIDE, NULL };
+	static const char *const channels[] = { CHANNEL_OVERRIDE, CHANNEL_PRICE, NULL };
 	static const struct bus_sub_ops ops = { .message = hear, .state = hear_state };
 	ingest.settings = s;
+	atomic_store(&ingest.tick_heard_ms, clk_mono_ms());
+	atomic_store(&ingest.on_guard, true);
 	index_init(&ingest.index, &(struct index_rules){ .stale_ms = s->venue_stale_ms, .band_bp = s->venue_band_bp,
 		.min_venues = s->min_venues });
 	int r = publish_open(&ingest.publish, s, daemon_bus());
@@ -99,6 +103,21 @@ static void note_standings(const struct feed_view *view)
 	}
 }
 
+static void stand_guard(void)
+{
+	atomic_store(&ingest.tick_heard_ms, clk_mono_ms());
+	atomic_store(&ingest.on_guard, true);
+}
+
+/* Nobody has spoken for long enough. */
+static void leave_guard(void)
+{
+	if (!atomic_load(&ingest.on_guard) || clk_mono_ms() - atomic_load(&ingest.tick_heard_ms) < INGEST_GUARD_MS)
+		return;
+	atomic_store(&ingest.on_guard, false);
+	log_info("no tick for %d ms: this ingest speaks", INGEST_GUARD_MS);
+}
+
 static void sample(int64_t t_ms)
 {
 	struct feed_view view;
@@ -113,10 +132,12 @@ static void sample(int64_t t_ms)
 	bool live = index_price(&ingest.index, in, view.n, clk_mono_ms(), &e4);
 	note_standings(&view);
 	show_index(&view);
-	if (live)
-		publish_tick(ingest.publish, &(struct tick){ .t_ms = t_ms, .p_cents = price_from_e4(e4).cents });
-	else
+	if (atomic_load(&ingest.on_guard))
+		return;
+	if (!live)
 		ingest.no_price++;
+	else if (!publish_tick(ingest.publish, &(struct tick){ .t_ms = t_ms, .p_cents = price_from_e4(e4).cents }))
+		stand_guard();
 	keep_basis(&view);
 }
 
@@ -142,8 +163,8 @@ static void show_status(void)
 		return;
 	shown_ms = clk_mono_ms();
 	publish_view(ingest.publish, &view);
-	daemon_status("feed %s, %d venues live, %llu ticks", feed_state_name(view.feed), ingest.index.live,
-			(unsigned long long) view.ticks);
+	daemon_status("%sfeed %s, %d venues live, %llu ticks", atomic_load(&ingest.on_guard) ? "on guard, " : "",
+			feed_state_name(view.feed), ingest.index.live, (unsigned long long) view.ticks);
 }
 
 /* A boundary that was missed is not made up for; a clock that stepped back waits until it is beyond what it served. */
@@ -154,17 +175,22 @@ int ingest_turn(void)
 	int heard = atomic_exchange(&ingest.override_heard, 0);
 	if (heard)
 		publish_override(ingest.publish, (enum breaker_override) (heard - 1), INT64_MAX);
+	leave_guard();
 	int64_t slot = clk_now_ms() / s->tick_ms;
 	if (slot > ingest.tick_slot) {
 		ingest.tick_slot = slot;
 		sample(slot * s->tick_ms);
 	}
 	int64_t now_ms = clk_now_ms();
-	if (now_ms / s->quote_ms != ingest.grid_slot) {
-		ingest.grid_slot = now_ms / s->quote_ms;
-		publish_grid(ingest.publish, now_ms);
+	if (atomic_load(&ingest.on_guard)) {
+		publish_follow(ingest.publish);
+	} else {
+		if (now_ms / s->quote_ms != ingest.grid_slot) {
+			ingest.grid_slot = now_ms / s->quote_ms;
+			publish_grid(ingest.publish, now_ms);
+		}
+		publish_state(ingest.publish);
 	}
-	publish_state(ingest.publish);
 	show_status();
 	return 0;
 }

@@ -18,6 +18,8 @@ struct ingest {
 	struct publish *publish;
 	struct bus_sub *sub;
 	atomic_int override_heard; /* enum breaker_override + 1; 0: nothing new */
+	_Atomic int64_t tick_heard_ms; /* monotonic: when anybody's tick was published last */
+	atomic_bool on_guard;      /* another ingest speaks: this one listens, and begins when that falls silent */
 	struct index index;        /* the turn's */
 	bool basis_recalled;
 	int64_t basis_kept_ms;     /* when the basis was kept last */

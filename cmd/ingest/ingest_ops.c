@@ -168,6 +168,7 @@ void ingest_metrics(struct buf *out, void *u)
 	if (!atomic_load(&ingest.up))
 		return;
 	publish_view(ingest.publish, &view);
+	ops_gauge(out, "tap_ingest_on_guard", "1 while another ingest speaks and this one listens", atomic_load(&ingest.on_guard));
 	ops_counter(out, "tap_ticks_total", "official ticks recorded and published", view.ticks);
 	ops_counter(out, "tap_tick_refused_total", "ticks that the history refused: not rising, or off its clock", view.refused);
 	ops_counter(out, "tap_tick_lost_total", "ticks that Redis could not take", view.lost);

@@ -19,6 +19,7 @@ enum {
 	STATE_LIFE_S = 3600,
 	STATE_RECENT_S = 60,     /* an older word of an earlier run says nothing about the feed now */
 	BASIS_LIFE_S = 7 * 24 * 3600,
+	FOLLOW_MS = 500,
 	WARM_MS = 600000,        /* history that volatility starts from */
 	WARM_TICKS_MAX = 6000
 };
@@ -30,6 +31,8 @@ struct publish {
 	struct breaker breaker;
 	bool warm;              /* has read what an earlier run left */
 	bool override_stored;   /* the key was there when we looked last */
+	int64_t fed_ms;         /* the newest tick that the volatility was made from */
+	int64_t followed_ms;    /* monotonic: when we looked for another's ticks last */
 	int64_t told_ms;        /* monotonic; 0: never */
 	enum feed_state told_feed;
 	bool told_betting;
@@ -159,19 +162,41 @@ static void adopt_state(struct publish *p, const struct bus_reply *stored, int64
 	show_breaker(p);
 }
 
-/* Volatility from the last minutes. */
-static int warm_volatility(struct publish *p)
+/* The newest tick there is, ours or another's. */
+static void note_tick(struct publish *p, const struct tick *t)
+{
+	int64_t age_ms = clk_now_ms() - t->t_ms;
+	p->fed_ms = t->t_ms;
+	(void) pthread_mutex_lock(&p->lock);
+	p->view.last = *t;
+	p->view.last_mono_ms = clk_mono_ms() - (age_ms > 0 ? age_ms : 0);
+	p->view.pricing = pricing_view(p->pricing);
+	(void) pthread_mutex_unlock(&p->lock);
+}
+
+/* The recorded ticks that the volatility was not made from yet, of the last minutes. */
+static int feed_volatility(struct publish *p, size_t *ret_n)
 {
 	int64_t now = clk_now_ms(), span = WARM_TICKS_MAX * p->settings->tick_ms;
+	int64_t from = now - (span < WARM_MS ? span : WARM_MS);
 	struct tick *ticks = calloc(WARM_TICKS_MAX, sizeof *ticks);
-	size_t n = 0;
 	bool more;
+	*ret_n = 0;
 	if (!ticks)
 		return -ENOMEM;
-	int r = history_read(p->bus, now - (span < WARM_MS ? span : WARM_MS), now, ticks, WARM_TICKS_MAX, &n, &more);
-	for (size_t i = 0; r == 0 && i < n; i++)
+	int r = history_read(p->bus, from > p->fed_ms ? from : p->fed_ms + 1, now + 1, ticks, WARM_TICKS_MAX, ret_n, &more);
+	for (size_t i = 0; r == 0 && i < *ret_n; i++)
 		pricing_tick(p->pricing, &ticks[i]);
+	if (r == 0 && *ret_n > 0)
+		note_tick(p, &ticks[*ret_n - 1]);
 	free(ticks);
+	return r;
+}
+
+static int warm_volatility(struct publish *p)
+{
+	size_t n;
+	int r = feed_volatility(p, &n);
 	if (r == 0)
 		log_info("volatility %.3f from %zu ticks of history", pricing_view(p->pricing).volatility, n);
 	return r;
@@ -222,26 +247,21 @@ void publish_keep_basis(struct publish *p, const char *venue, int64_t basis_e9)
 	redis_answered(p, r, "basis");
 }
 
-/* Counts, and tells once when a run of refusals begins or ends: another ingest, or a clock that is off. */
-static void count_tick(struct publish *p, int r, const struct tick *t)
+/* Counts. That another ingest was first is all right; a run of refusals is a clock that is off. */
+static void count_tick(struct publish *p, int r)
 {
 	bool refused = r == HISTORY_E_REFUSED;
 	(void) pthread_mutex_lock(&p->lock);
 	p->view.ticks += r == 0;
 	p->view.refused += refused;
 	p->view.lost += r < 0;
-	if (r == 0) {
-		p->view.last = *t;
-		p->view.last_mono_ms = clk_mono_ms();
-		p->view.pricing = pricing_view(p->pricing);
-	}
 	(void) pthread_mutex_unlock(&p->lock);
-	if (refused && p->view.refused % 100 == 1)
+	if (refused && p->view.refused % 100 == 0)
 		log_warn("a tick was refused: not rising, or %d ms off Redis' clock (%llu so far)", HISTORY_LATE_MS,
 				(unsigned long long) p->view.refused);
 }
 
-void publish_tick(struct publish *p, const struct tick *t)
+bool publish_tick(struct publish *p, const struct tick *t)
 {
 	int r = warm_up(p);
 	if (r == 0)
@@ -249,10 +269,28 @@ void publish_tick(struct publish *p, const struct tick *t)
 	redis_answered(p, r, "tick");
 	if (r == 0) {
 		pricing_tick(p->pricing, t);
+		note_tick(p, t);
 		(void) breaker_tick(&p->breaker, clk_mono_ms());
 		show_breaker(p);
 	}
-	count_tick(p, r, t);
+	count_tick(p, r);
+	return r != HISTORY_E_REFUSED;
+}
+
+void publish_follow(struct publish *p)
+{
+	size_t n = 0;
+	if (clk_mono_ms() - p->followed_ms < FOLLOW_MS)
+		return;
+	p->followed_ms = clk_mono_ms();
+	int r = warm_up(p);
+	if (r == 0)
+		r = feed_volatility(p, &n);
+	redis_answered(p, r, "following");
+	if (r == 0 && n > 0)
+		(void) breaker_tick(&p->breaker, clk_mono_ms());
+	(void) breaker_time(&p->breaker, clk_mono_ms());
+	show_breaker(p);
 }
 
 /* For the next grid. */

@@ -32,8 +32,11 @@ MUST_CHECK int publish_open(struct publish **ret, const struct settings *s, cons
 struct publish *publish_close(struct publish *p);
 
 /* Weather (Redis) is counted and logged once, not returned. */
-void publish_tick(struct publish *p, const struct tick *t);
+/* False: another's tick stands there already, or our clock is off. */
+MUST_CHECK bool publish_tick(struct publish *p, const struct tick *t);
 void publish_grid(struct publish *p, int64_t now_ms);
+/* Instead of all that, while another ingest publishes: keeps up with its ticks, so that what comes next goes on where that one ends. */
+void publish_follow(struct publish *p);
 /* To be called each turn: lets time pass for the breaker, tells the state on change and each second. */
 void publish_state(struct publish *p);
 /* What a venue's tether was worth, kept over a restart of ours. recall: 0 with the basis, or 0 in it when there is none; <0 while Redis

@@ -207,6 +207,22 @@ struct money exposure_open(const struct exposure *e)
 	return e->open;
 }
 
+size_t exposure_cells(const struct exposure *e, struct exposure_cell *out, size_t max)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < e->n; i++) {
+		const struct sums *cells = &e->columns[i]->cells;
+		for (size_t k = 0; k < cells->cap; k++) {
+			if (!cells->at[k].used || cells->at[k].sum.micros == 0)
+				continue;
+			if (n < max)
+				out[n] = (struct exposure_cell){ e->columns[i]->t0_s, cells->at[k].key, cells->at[k].sum };
+			n++;
+		}
+	}
+	return n;
+}
+
 struct money exposure_column(const struct exposure *e, int64_t t0_s)
 {
 	const struct column *c = column_at(e, t0_s);

@@ -40,6 +40,13 @@ size_t exposure_columns_before(const struct exposure *e, int64_t t0_s, int64_t *
 /* What a further payout on the cell may come to, by the tightest of the house's caps. */
 struct money exposure_room(const struct exposure *e, int64_t t0_s, int64_t low_cents);
 struct money exposure_open(const struct exposure *e);
+
+/* What a win of each cell would cost, column by column from the oldest. Writes at most max of them, gives how many there are. */
+struct exposure_cell {
+	int64_t t0_s, low_cents;
+	struct money payout;
+};
+size_t exposure_cells(const struct exposure *e, struct exposure_cell *out, size_t max);
 struct money exposure_column(const struct exposure *e, int64_t t0_s);
 
 #endif

@@ -18,7 +18,7 @@
 #include "httpd_impl.h"
 #include "thread.h"
 
-enum { BACKLOG = 4096 };
+enum { BACKLOG = 4096, DRAIN_LOOK_MS = 5 };
 
 NORETURN static void panic(void *cls, const char *file, unsigned line, const char *reason)
 {
@@ -79,7 +79,7 @@ static void wait_for_events(struct loop *l)
 	int timeout = HTTPD_SWEEP_MS;
 	if (MHD_get_timeout(l->mhd, &ms) == MHD_YES && ms < HTTPD_SWEEP_MS)
 		timeout = (int) ms;
-	if (timeout > 0 && atomic_load(&l->h->wanted) == WANT_STOP)
+	if (timeout > 0 && atomic_load(&l->h->wanted) != WANT_RUN)
 		timeout = HTTPD_LINGER_MS / 5;
 	(void) poll(fds, 2, timeout);
 	if (fds[1].revents && read(l->wake_fd, &count, sizeof count) < 0)
@@ -126,6 +126,8 @@ static void *loop_main(void *arg)
 			(void) poll(NULL, 0, 10); /* no kernel memory: not in a hot loop */
 		now_ms = clk_mono_ms();
 		conns_sweep(l, now_ms);
+		if (l->quiesced)
+			conns_dismiss(l);
 	} while (!may_end(l, &asked_ms, now_ms));
 	check_all_replied(l);
 	MHD_stop_daemon(l->mhd);
@@ -248,6 +250,15 @@ uint16_t httpd_port(const struct httpd *h)
 void httpd_quiesce(struct httpd *h)
 {
 	want(h, WANT_QUIESCE);
+}
+
+bool httpd_drain(struct httpd *h, int timeout_ms)
+{
+	int64_t until_ms = clk_mono_ms() + timeout_ms;
+	httpd_quiesce(h);
+	while (atomic_load(&h->connections) > 0 && clk_mono_ms() < until_ms)
+		(void) clk_sleep_until_ms(clk_mono_ms() + DRAIN_LOOK_MS);
+	return atomic_load(&h->connections) == 0;
 }
 
 struct httpd *httpd_stop(struct httpd *h)

@@ -52,8 +52,11 @@ struct httpd_conf {
 
 MUST_CHECK int httpd_start(struct httpd **ret, const struct httpd_conf *conf);
 uint16_t httpd_port(const struct httpd *h);
-/* Takes no new connection; what comes on open ones is answered, with Connection: close. */
+/* Takes no new connection; what comes on open ones is answered, with Connection: close, and those that are idle are closed. */
 void httpd_quiesce(struct httpd *h);
+/* Quiesces, and waits until every connection is closed: nobody is told that the service stops. False when some are left after
+ * timeout_ms, of slow senders. Not on a thread of the pool. */
+bool httpd_drain(struct httpd *h, int timeout_ms);
 /* All requests must have been replied to, or are so within 2 s; new ones are told `unavailable`. Sends what is left, closes. */
 struct httpd *httpd_stop(struct httpd *h);
 

@@ -120,6 +120,16 @@ void conns_sweep(struct loop *l, int64_t now_ms)
 		sweep_one(l->h, c, now_ms, look);
 }
 
+/* One on which bytes wait is read first: its request is answered. That one may be sent at this very moment cannot be helped: who
+ * sends on an idle connection knows that it may be closed, and sends again. */
+void conns_dismiss(struct loop *l)
+{
+	char byte;
+	for (struct conn *c = l->conns; c; c = c->next)
+		if (c->phase == PHASE_IDLE && recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0)
+			conn_cut(c);
+}
+
 bool conns_busy(const struct loop *l)
 {
 	for (const struct conn *c = l->conns; c; c = c->next)

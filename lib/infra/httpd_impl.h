@@ -118,6 +118,7 @@ struct conn *conn_of(struct MHD_Connection *mhd);
 void conn_enter(struct conn *c, enum phase phase);
 void conn_notify(void *cls, struct MHD_Connection *mhd, void **ctx, enum MHD_ConnectionNotificationCode what);
 void conns_sweep(struct loop *l, int64_t now_ms);
+void conns_dismiss(struct loop *l); /* closes those that wait for a request: who quiesces */
 bool conns_busy(const struct loop *l); /* a request is being received, handled or answered */
 
 /* httpd_req.c: the library's callbacks */

@@ -141,11 +141,22 @@ static int prepare_transactions(struct store *s)
 	return 0;
 }
 
+/* The library's own files would be their owner's to write alone; the umask decides, for its WAL too, which takes the file's mode.
+ * Only one that is not there yet is opened: to close any other would take this process' locks on it away. */
+static void make_file(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0660);
+	if (fd >= 0)
+		(void) close(fd);
+}
+
 static int open_file(struct store *s)
 {
 	struct stat st;
 	if (s->mode == STORE_READ && (stat(s->path, &st) < 0 || st.st_size == 0))
 		return STORE_E_ABSENT;
+	if (s->mode == STORE_WRITE)
+		make_file(s->path);
 	int flags = s->mode == STORE_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
 	int rc = sqlite3_open_v2(s->path, &s->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
 	if (rc != SQLITE_OK)

@@ -49,7 +49,7 @@ int gate_open(struct gate **ret, const char *dir)
 	struct gate *g = calloc(1, sizeof *g);
 	if (!g)
 		return -ENOMEM;
-	g->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+	g->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0660);
 	if (g->fd < 0) {
 		int r = err_say(-errno, "gate: %s: %s", path, strerror(errno));
 		free(g);

@@ -156,10 +156,10 @@ static int clear_partials(const char *dir)
 static int lock_dir(const char *dir, int *ret_fd)
 {
 	char path[BACKUP_PATH_MAX + 8];
-	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
+	if (mkdir(dir, 0770) < 0 && errno != EEXIST)
 		return fail_at(dir, "make");
 	(void) snprintf(path, sizeof path, "%s/.lock", dir);
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0660);
 	if (fd < 0)
 		return fail_at(path, "open");
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
@@ -254,7 +254,7 @@ static int make_locked(const char *data_dir, const char *dir, int64_t now_ms, st
 		return err_say(-ENAMETOOLONG, "%s is too long", dir);
 	(void) snprintf(ret->path, sizeof ret->path, "%s/%s", dir, stamp);
 	int r = clear_partials(dir);
-	if (r == 0 && mkdir(partial, 0700) < 0)
+	if (r == 0 && mkdir(partial, 0770) < 0)
 		r = fail_at(partial, "make");
 	if (r < 0)
 		return r;

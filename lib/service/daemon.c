@@ -153,6 +153,17 @@ static void guarded_metrics(struct buf *out, void *u)
 		spec->ops.metrics(out, spec->ops.u);
 }
 
+static void guarded_page(struct json_out *w, void *u)
+{
+	const struct daemon_spec *spec = u;
+	if (atomic_load(&serving)) {
+		spec->ops.page.write(w, spec->ops.u);
+		return;
+	}
+	jw_object(w, NULL);
+	jw_end_object(w);
+}
+
 static const struct conf_listen *ops_address(unsigned who)
 {
 	switch (who) {
@@ -173,6 +184,7 @@ static const struct conf_listen *ops_address(unsigned who)
 static int start_ops(struct ops **ret, const struct daemon_spec *spec)
 {
 	const struct ops_spec guarded = { .health = guarded_health, .ready = guarded_ready, .metrics = guarded_metrics,
+		.page = { spec->ops.page.path, guarded_page },
 		.u = (void *) (uintptr_t) spec };
 	return ops_start(ret, ops_address(spec->who), daemon_socket("ops"), &guarded);
 }

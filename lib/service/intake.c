@@ -245,6 +245,16 @@ bool intake_alive(const struct intake *in, int64_t mono_ms)
 		mono_ms - atomic_load(&in->announcer_ms) < ALIVE_MS;
 }
 
+void intake_exposure(struct intake *in, struct intake_exposure *ret)
+{
+	(void) pthread_mutex_lock(&in->lock);
+	ret->open = in->told.open;
+	ret->n = in->told.n;
+	ret->cells = in->told.cells;
+	memcpy(ret->at, in->told.at, ret->n * sizeof ret->at[0]);
+	(void) pthread_mutex_unlock(&in->lock);
+}
+
 void intake_stats(struct intake *in, struct intake_stats *ret)
 {
 	*ret = (struct intake_stats){ .redis_up = atomic_load(&in->redis_up),

@@ -19,6 +19,7 @@
 #include "bet.h"
 #include "buf.h"
 #include "bus.h"
+#include "exposure.h"
 #include "grid.h"
 #include "ledger.h"
 #include "limits.h"
@@ -125,5 +126,14 @@ struct intake_stats {
 	int64_t last_commit_ms; /* monotonic; 0: none yet */
 };
 void intake_stats(struct intake *in, struct intake_stats *ret);
+
+/* What the house would pay, as of a fifth of a second ago or so; while nothing is open, nothing. Any thread. */
+enum { INTAKE_EXPOSURE_MAX = 4096 };
+struct intake_exposure {
+	struct money open;
+	size_t n, cells; /* of so many cells that hold bets the first n are told */
+	struct exposure_cell at[INTAKE_EXPOSURE_MAX];
+};
+void intake_exposure(struct intake *in, struct intake_exposure *ret);
 
 #endif

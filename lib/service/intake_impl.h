@@ -125,6 +125,8 @@ struct intake {
 	struct store_stats store; /* a copy for intake_stats, under lock */
 	int64_t wal_bytes;
 	struct money open_exposure;
+	int64_t exposure_ms;
+	struct intake_exposure told; /* a copy for intake_exposure, under lock */
 
 	struct bus *door_bus;
 	struct auth_door *door;

@@ -281,6 +281,20 @@ static void say_room(struct intake *in, int64_t mono_ms)
 	announcer_say(in, &one);
 }
 
+/* Keeps the copy of the exposure that others look at; taken by who alone may read the exposure itself. */
+static void tell_exposure(struct intake *in, int64_t mono_ms)
+{
+	struct money open = exposure_open(in->exposure);
+	if (mono_ms - in->exposure_ms < ROOM_MS || (open.micros == 0 && in->told.open.micros == 0))
+		return;
+	in->exposure_ms = mono_ms;
+	(void) pthread_mutex_lock(&in->lock);
+	in->told.open = open;
+	in->told.cells = exposure_cells(in->exposure, in->told.at, INTAKE_EXPOSURE_MAX);
+	in->told.n = in->told.cells < INTAKE_EXPOSURE_MAX ? in->told.cells : INTAKE_EXPOSURE_MAX;
+	(void) pthread_mutex_unlock(&in->lock);
+}
+
 /* While a week ends nobody is the checkpointer, so that who ends it can move the old file's last commits into it. Should it not
  * end, for want of room say, the WAL must be kept small all the same. */
 static int checkpoint(struct intake *in, bool over, int64_t mono_ms)
@@ -307,6 +321,7 @@ static void keep_house(struct intake *in, int64_t mono_ms)
 {
 	bool over = week_is_over(in->week, clk_now_ms());
 	say_room(in, mono_ms);
+	tell_exposure(in, mono_ms);
 	if (mono_ms - in->housekeeping_ms >= HOUSEKEEPING_MS) {
 		in->housekeeping_ms = mono_ms;
 		nonces_turn(in->decided, mono_ms);

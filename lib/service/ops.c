@@ -20,6 +20,7 @@ enum { OPS_DEADLINE_MS = 5000, HEALTH_BYTES_MAX = 16384, METRICS_BYTES_MAX = 1 <
 struct ops {
 	struct httpd *httpd;
 	struct ops_spec spec;
+	struct httpd_route routes[5]; /* the common ones, the daemon's own, the end */
 	int64_t started_ms;
 };
 
@@ -223,11 +224,20 @@ static void on_metrics(struct httpd_req *req, void *ctx)
 	httpd_reply_text(req, 200, "text/plain; version=0.0.4; charset=utf-8", &b);
 }
 
-static const struct httpd_route routes[] = {
+static void on_page(struct httpd_req *req, void *ctx)
+{
+	const struct ops *o = ctx;
+	struct buf b = BUF_INIT(METRICS_BYTES_MAX);
+	struct json_out w;
+	jw_begin(&w, &b);
+	o->spec.page.write(&w, o->spec.u);
+	httpd_reply_json(req, 200, &b);
+}
+
+static const struct httpd_route common[] = {
 	{ "GET", "/health", on_health, 0 },
 	{ "GET", "/ready", on_ready, 0 },
 	{ "GET", "/metrics", on_metrics, 0 },
-	{ 0 },
 };
 
 static void no_checks(struct ops_health *h, void *u)
@@ -245,8 +255,11 @@ int ops_start(struct ops **ret, const struct conf_listen *at, int listen_fd, con
 	o->started_ms = clk_now_ms();
 	if (!o->spec.health)
 		o->spec.health = no_checks;
+	memcpy(o->routes, common, sizeof common);
+	if (spec->page.path)
+		o->routes[ARRAY_LEN(common)] = (struct httpd_route){ "GET", spec->page.path, on_page, 0 };
 	const struct httpd_conf conf = { .host = at->host, .port = at->port, .listen_fd = listen_fd, .threads = 1,
-		.request_deadline_ms = OPS_DEADLINE_MS, .routes = routes, .ctx = o };
+		.request_deadline_ms = OPS_DEADLINE_MS, .routes = o->routes, .ctx = o };
 	int r = httpd_start(&o->httpd, &conf);
 	if (r < 0) {
 		free(o);

@@ -1,6 +1,6 @@
-/* ops.h - /health, /ready, /metrics on the operations port. Service floor, on httpd. Metrics are written in Prometheus' text
- * format; units are base ones and stand in the name (_seconds, _bytes, _ratio; amounts of money _dollars, prices _usd), counters
- * end in _total; no wallet is ever a label. Thread: the callbacks run on the server's thread. */
+/* ops.h - /health, /ready, /metrics, and what a daemon shows beside them, on the operations port. Service floor, on httpd. Metrics are
+ * written in Prometheus' text format; units are base ones and stand in the name (_seconds, _bytes, _ratio; amounts of money _dollars,
+ * prices _usd), counters end in _total; no wallet is ever a label. Thread: the callbacks run on the server's thread. */
 #ifndef TAP_OPS_H
 #define TAP_OPS_H
 
@@ -44,11 +44,18 @@ struct ops_histogram {
 void ops_observe_us(struct ops_histogram *h, int64_t us);
 void ops_histogram(struct buf *out, const char *name, const char *help, struct ops_histogram *h);
 
+/* A further page of one daemon: JSON, written by the callback. */
+struct ops_page {
+	const char *path;
+	void (*write)(struct json_out *w, void *u);
+};
+
 struct ops;
 struct ops_spec {
 	void (*health)(struct ops_health *h, void *u);
 	bool (*ready)(void *u);
 	void (*metrics)(struct buf *out, void *u);
+	struct ops_page page; /* path NULL: none */
 	void *u;
 };
 MUST_CHECK int ops_start(struct ops **ret, const struct conf_listen *at, int listen_fd, const struct ops_spec *spec);

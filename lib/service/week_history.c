@@ -66,7 +66,7 @@ static int bring_up(struct week *w, const struct week_info *info)
 	struct store *db;
 	(void) snprintf(next, sizeof next, "%s/next", w->dir);
 	week_path(w, path, info->week);
-	if (mkdir(next, 0750) < 0 && errno != EEXIST)
+	if (mkdir(next, 0770) < 0 && errno != EEXIST)
 		return err_say(-errno, "%s: %s", next, strerror(errno));
 	int r = gate_open(&gate, next);
 	if (r < 0)

@@ -68,7 +68,7 @@ int week_make_begin(struct making *m, struct week *w, struct clk_week week)
 	(void) snprintf(dir, sizeof dir, "%s/next", w->dir);
 	week_file_name(name, week);
 	CHECK((size_t) snprintf(m->path, sizeof m->path, "%s/%s", dir, name) < sizeof m->path); /* week_open bounds w->dir */
-	if (mkdir(dir, 0750) < 0 && errno != EEXIST)
+	if (mkdir(dir, 0770) < 0 && errno != EEXIST)
 		return err_say(-errno, "%s: %s", dir, strerror(errno));
 	int r = gate_open(&m->gate, dir);
 	if (r == 0)

@@ -57,13 +57,13 @@ after(async () => {
 	await s3?.stop();
 });
 
-// All at once, as when the machine goes: nobody flushes anything. The supervisor itself is of the test, not of the product.
+// All at once, as when the machine goes: nobody flushes anything. Each part is a process group: nginx' workers go with it.
 function destroy() {
 	process.kill(product.child.pid, 'SIGSTOP');
 	for (const part of PARTS) {
 		const pid = product.pid(part);
 		if (pid)
-			process.kill(pid, 'SIGKILL');
+			process.kill(-pid, 'SIGKILL');
 	}
 	process.kill(product.child.pid, 'SIGKILL');
 }

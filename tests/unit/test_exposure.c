@@ -145,8 +145,30 @@ static enum verdict model_verdict(const struct model *m, const struct bet *b, in
 											 : EXPOSURE_OK;
 }
 
+/* Each cell with bets is told once, with what it would cost, oldest column first; and no more than there is room for. */
+static void cells_agree(const struct model *m, const struct exposure *e)
+{
+	static int64_t cost[40][24];
+	static struct exposure_cell cells[40 * 24 + 1];
+	size_t held = 0;
+	memset(cost, 0, sizeof cost);
+	for (size_t i = 0; i < m->n; i++) {
+		int64_t *at = &cost[m->bets[i].cell.t0_s / 5][m->bets[i].cell.low_cents / 2000];
+		held += *at == 0;
+		*at += payout(&m->bets[i]);
+	}
+	assert_int_equal(exposure_cells(e, cells, 0), held);
+	assert_int_equal(exposure_cells(e, cells, ARRAY_LEN(cells)), held);
+	for (size_t i = 0; i < held; i++) {
+		assert_true(i == 0 || cells[i].t0_s >= cells[i - 1].t0_s);
+		assert_int_equal(cells[i].payout.micros, cost[cells[i].t0_s / 5][cells[i].low_cents / 2000]);
+		cost[cells[i].t0_s / 5][cells[i].low_cents / 2000] = -1; /* told once */
+	}
+}
+
 static void model_agrees(const struct model *m, const struct exposure *e)
 {
+	cells_agree(m, e);
 	int64_t all = 0, column[40] = { 0 }, held[40], before[40];
 	size_t n = 0;
 	for (size_t i = 0; i < m->n; i++) {

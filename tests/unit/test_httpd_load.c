@@ -313,6 +313,35 @@ static void what_cannot_be_done_soon_is_shed(void **state)
 	server = httpd_stop(server);
 }
 
+/* Who waits for nothing is let go, who waits for an answer gets it and is let go then: nobody hears of a stop. */
+static void draining_lets_everybody_go(void **state)
+{
+	static struct answer a;
+	char text[32];
+	(void) state;
+	assert_int_equal(start(2), 0);
+	crowd_open(8);
+	for (int i = 0; i < 8; i++) {
+		client_say(fds[i], "GET /hello HTTP/1.1\r\n" H "\r\n");
+		assert_int_equal(client_hear(fds[i])->status, 200);
+	}
+	client_say(fds[0], "GET /batch HTTP/1.1\r\n" H "\r\n");
+	for (size_t have = 0; have < 1; (void) usleep(1000)) {
+		(void) pthread_mutex_lock(&lock);
+		have = n_waiting;
+		(void) pthread_mutex_unlock(&lock);
+	}
+	assert_false(httpd_drain(server, 100));
+	for (int i = 1; i < 8; i++) /* closed without a word */
+		assert_int_equal(read(fds[i], text, sizeof text), 0);
+	answer_batch(1);
+	assert_int_equal(client_hear_to(fds[0], false, 2000, &a)->status, 200);
+	assert_string_equal(answer_header(&a, "Connection", text, sizeof text), "close");
+	assert_true(httpd_drain(server, 2000));
+	crowd_close(8);
+	server = httpd_stop(server);
+}
+
 static void stopping_finishes_what_was_begun(void **state)
 {
 	(void) state;
@@ -387,6 +416,7 @@ int main(void)
 		cmocka_unit_test(an_idle_connection_that_dribbles_is_cut),
 		cmocka_unit_test(too_many_connections_are_told_so),
 		cmocka_unit_test(what_cannot_be_done_soon_is_shed),
+		cmocka_unit_test(draining_lets_everybody_go),
 		cmocka_unit_test(stopping_finishes_what_was_begun),
 		cmocka_unit_test(a_passed_socket_is_served_and_left_open),
 	};

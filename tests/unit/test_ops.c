@@ -83,6 +83,28 @@ static void the_port_answers(void **state)
 	assert_null(ops_stop(NULL));
 }
 
+static void write_page(struct json_out *w, void *u)
+{
+	jw_object(w, NULL);
+	jw_int(w, "is", *(enum health *) u);
+	jw_end_object(w);
+}
+
+static void a_daemon_may_have_a_page_more(void **state)
+{
+	(void) state;
+	const struct conf_listen at = { .host = "127.0.0.1" };
+	const struct ops_spec spec = { .page = { "/more", write_page }, .u = &redis_is };
+	struct ops *o = NULL;
+	redis_is = HEALTH_DEGRADED;
+	assert_int_equal(ops_start(&o, &at, -1, &spec), 0);
+	struct answer *a = ask(o, "/more");
+	assert_int_equal(a->status, 200);
+	assert_string_equal(a->body, "{\"is\":1}");
+	assert_int_equal(ask(o, "/ready")->status, 200);
+	assert_null(ops_stop(o));
+}
+
 static void a_daemon_without_callbacks_is_healthy(void **state)
 {
 	(void) state;
@@ -121,6 +143,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_port_answers),
+		cmocka_unit_test(a_daemon_may_have_a_page_more),
 		cmocka_unit_test(a_daemon_without_callbacks_is_healthy),
 		cmocka_unit_test(the_text_format_is_kept),
 	};

@@ -20,7 +20,10 @@ export const MOVING = { viewport: { width: 1440, height: 900 }, colorScheme: 'da
 export const DESKTOP = { ...MOVING, reducedMotion: 'reduce' };
 export const PHONE = { reducedMotion: 'reduce', viewport: { width: 390, height: 844 }, colorScheme: 'dark', isMobile: true, hasTouch: true, deviceScaleFactor: 2 };
 
-export const launch = () => chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+// On a machine without a graphics card that is busy, chromium takes its own drawing process for hung, kills it, and after some times
+// gives up and ends: it is told to wait.
+export const launch = () => chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-dev-shm-usage',
+	'--disable-gpu-watchdog', '--disable-gpu-process-crash-limit'] });
 
 // Runs in the page before its own script: how long each frame kept the main thread, and what the policy refused.
 function watch() {

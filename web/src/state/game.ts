@@ -68,6 +68,8 @@ export class Game {
 	private unwatch = () => {};
 	private kept: KeptSession | null = null;
 	private repairing = false;
+	private resuming = false;
+	private looked = true; // the book was read since the session began or events were missed
 	private notices = 0;
 
 	constructor(readonly wallets: Wallets, page: Window) {
@@ -83,13 +85,21 @@ export class Game {
 			if (event.key === 'tap.session' && event.newValue === null && this.view.get().session.state === 'in')
 				this.leave('signed-out'); // in another tab
 		});
-		page.setInterval(() => void this.repair(), REPAIR_MS);
+		page.setInterval(() => this.turn(), REPAIR_MS);
 		this.kept = readSession(Date.now());
 	}
 
 	start(): void {
 		this.client.connect();
 		void this.resume();
+	}
+
+	/** What did not work before is tried again. */
+	private turn(): void {
+		void this.resume();
+		if (!this.looked)
+			void this.look().catch(() => {});
+		void this.repair();
 	}
 
 	/** Each notice as it is said; for sounds. Returns how to stop. */
@@ -227,6 +237,7 @@ export class Game {
 		this.unwatch();
 		this.unwatch = () => {};
 		this.kept = null;
+		this.looked = true;
 		this.wallet = undefined;
 		writeSession(null);
 		this.client.session = undefined;
@@ -238,8 +249,9 @@ export class Game {
 	/** The session of before the reload. Tried again when the server was away. */
 	private async resume(): Promise<void> {
 		const { kept } = this;
-		if (!kept || this.client.session || this.view.get().session.state !== 'guest')
+		if (!kept || this.resuming || this.client.session || this.view.get().session.state !== 'guest')
 			return;
+		this.resuming = true;
 		const wallet = this.wallets.again(kept.wallet, kept.session.wallet);
 		try {
 			const sessionKey = new Key(kept.secret);
@@ -248,8 +260,10 @@ export class Game {
 			this.enter(wallet, kept.session.expires_at);
 			await this.look();
 		} catch (error) {
-			if (error instanceof Unauthorized)
+			if (error instanceof Unauthorized && this.kept)
 				this.leave('session-ended');
+		} finally {
+			this.resuming = false;
 		}
 	}
 
@@ -321,11 +335,15 @@ export class Game {
 
 	/** Balance, open bets and those that were decided a moment ago, as the book has them. */
 	private async look(): Promise<void> {
+		this.looked = false;
+		if (this.view.get().session.state !== 'in')
+			return;
 		const me = await this.call<Me>('GET', '/me');
 		this.view.set({ me, balance: me.balance });
 		const recent = await this.list({ from: Math.floor(this.client.now()) - FORGET_MS });
 		const open = me.open_bets > 0 ? await this.list({ status: 'confirmed' }) : [];
 		this.move({ type: 'listed', bets: [...open, ...recent] });
+		this.looked = true;
 	}
 
 	private async list(query: { status?: Bet['status']; from?: number }): Promise<Bet[]> {

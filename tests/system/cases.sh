@@ -1,0 +1,224 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2154,SC2015,SC2016 # what run, machine.sh and product.sh assign; no else is meant; sh expands it
+# cases.sh - what must hold, in the order in which a machine lives. Sourced by run; each returns 0 or says why not.
+
+fresh_install()
+{
+	make_release r1
+	mkdir -p "$work/$machine/root/root/release"
+	cp -r "$stage/r1" "$work/$machine/root/root/release/"
+	# The replay's addresses are the site's; the rest of tap.env is the install's.
+	{ cat systemd/tap.env.example && site_settings; } >"$work/$machine/root/etc/tap-trading/tap.env"
+	m /root/release/r1/host install --origin https://tap.example.com || return
+	[ "$(current_release)" = r1 ] && all_ready && [ -z "$(m systemctl --failed --no-legend)" ] || return
+	m curl -fsS -k --resolve tap.example.com:443:127.0.0.1 https://tap.example.com/ -o /dev/null || return
+	[ "$(m curl -sS -o /dev/null -w '%{http_code} %{redirect_url}' -H 'Host: tap.example.com' http://127.0.0.1/x)" = '308 https://tap.example.com/x' ]
+}
+
+install_again()
+{
+	local before after
+	before=$(m sh -c 'sha256sum /etc/tap-trading/tap.env /etc/tap-trading/tls/* /etc/tap-trading/credentials/* /etc/systemd/system/tap-*.*; id tap-api')
+	m /root/release/r1/host install --origin https://tap.example.com || return
+	after=$(m sh -c 'sha256sum /etc/tap-trading/tap.env /etc/tap-trading/tls/* /etc/tap-trading/credentials/* /etc/systemd/system/tap-*.*; id tap-api')
+	[ "$before" = "$after" ] && all_ready
+}
+
+units_are_tight()
+{
+	local unit sum=0 bytes worst=0 exposure
+	for unit in tap-redis tap-nginx "${daemons[@]/#/tap-trading-}"; do
+		m systemd-analyze verify --man=no --recursive-errors=no "$unit.service" || return
+		exposure=$(m systemd-analyze security --no-pager "$unit.service" | sed -n 's/.*exposure level for .*: \([0-9]\)\.\([0-9]\).*/\1\2/p')
+		echo "$unit $exposure"
+		[ -n "$exposure" ] && [ "$exposure" -le 12 ] || return
+		[ "$exposure" -le "$worst" ] || worst=$exposure
+		bytes=$(m systemctl show -P MemoryMax "$unit.service")
+		sum=$((sum + bytes))
+	done
+	reason="exposure at most ${worst:0:1}.${worst:1}, limits sum to $((sum >> 20)) MB" # 10 is 1.0
+	[ "$worst" -ge 10 ] || reason="exposure at most 0.$worst, limits sum to $((sum >> 20)) MB"
+	[ "$sum" -lt $((8 << 30)) ] && [ "$(m systemctl show -P MemoryMax tap-trading.slice)" -lt $((8 << 30)) ]
+}
+
+idle_is_small()
+{
+	local name kb sum=0
+	for name in "${daemons[@]}"; do
+		kb=$(m sed -n 's/^VmRSS:[[:space:]]*\([0-9]*\).*/\1/p' "/proc/$(pid_of "$name")/status")
+		echo "$name $kb kB"
+		sum=$((sum + kb))
+	done
+	reason="$((sum / 1024)) MB resident"
+	[ "$sum" -gt 0 ] && [ "$sum" -lt $((150 * 1024)) ]
+}
+
+# A control first: the machine must carry the load, or it cannot judge a deployment.
+deploy_under_load()
+{
+	local since took load_reason gap
+	find_rate || return
+	since=$(date +%s%3N)
+	load_start deploy 25 || return
+	sleep 2
+	took=$SECONDS
+	deploy r2 || return
+	took=$((SECONDS - took))
+	load_end deploy || return
+	load_reason=$reason
+	[ "$(current_release)" = r2 ] && all_ready && told_is_in_the_book || return
+	gap=$(longest_gap "$since")
+	reason="$took s; $load_reason; longest way between ticks $gap ms"
+	[ "$took" -lt 300 ] && [ "$gap" -le 1000 ]
+}
+
+rollback_under_load()
+{
+	local took load_reason
+	load_start rollback 20 || return
+	sleep 2
+	took=$SECONDS
+	roll_back || return
+	took=$((SECONDS - took))
+	load_end rollback || return
+	load_reason=$reason
+	[ "$(current_release)" = r1 ] && all_ready && told_is_in_the_book || return
+	reason="$took s; $load_reason"
+	[ "$took" -lt 60 ]
+}
+
+# A release whose api says yes to its configuration, and dies.
+bad_release_goes_back()
+{
+	make_release bad
+	printf '#!/bin/sh\n[ "$1" = --check-config ] || exit 70\n' >"$stage/bad/tap-trading-api"
+	cp -r "$stage/bad" "$work/$machine/root/opt/tap-trading/releases/"
+	load_start bad 20 || return
+	sleep 1
+	m /opt/tap-trading/releases/bad/host activate bad && return 1
+	load_end bad || return
+	[ "$(current_release)" = r1 ] && all_ready
+}
+
+came_back()
+{
+	local now
+	now=$(pid_of "$1")
+	[ "$now" != 0 ] && [ "$now" != "$2" ] && is_ready "$1"
+}
+
+killed_daemons_come_back()
+{
+	local name i pid began ms worst=0
+	for name in "${daemons[@]}"; do
+		for ((i = 0; i < kills; i++)); do
+			pid=$(pid_of "$name")
+			began=$(date +%s%3N)
+			m kill -KILL "$pid"
+			await 5 came_back "$name" "$pid" || { reason="$name did not come back"; return 1; }
+			ms=$(($(date +%s%3N) - began))
+			[ "$ms" -le "$worst" ] || worst=$ms
+		done
+	done
+	reason="$kills times each, the slowest after $worst ms"
+	audit
+}
+
+stopped_daemons_are_restarted()
+{
+	local name began=$SECONDS
+	local -A pid=()
+	for name in "${daemons[@]}"; do
+		pid[$name]=$(pid_of "$name")
+		m kill -STOP "${pid[$name]}"
+	done
+	for name in "${daemons[@]}"; do
+		await $((15 - (SECONDS - began))) came_back "$name" "${pid[$name]}" || { reason="$name was not restarted"; return 1; }
+	done
+	reason="all after $((SECONDS - began)) s"
+	audit
+}
+
+# The archiver becomes a program that takes all the memory there is. Only where its limit is enforced is that done at all.
+bomb_stays_in_its_limit()
+{
+	local limit name ended
+	local -A before=()
+	limit=$(m sh -c 'cat /sys/fs/cgroup/memory/*.slice/tap-trading.slice/tap-trading-archiver.service/memory.limit_in_bytes \
+		/sys/fs/cgroup/memory/tap.slice/tap-trading.slice/tap-trading-archiver.service/memory.limit_in_bytes \
+		/sys/fs/cgroup/tap.slice/tap-trading.slice/tap-trading-archiver.service/memory.max 2>/dev/null' | sort -u)
+	[ "$limit" = $((512 << 20)) ] || { reason="the limit is not enforced here (${limit:-none}): not tried"; return 1; }
+	for name in "${daemons[@]}" ; do
+		before[$name]=$(pid_of "$name")
+	done
+	m mkdir -p /run/systemd/system/tap-trading-archiver.service.d
+	printf '[Service]\nType=exec\nWatchdogSec=0\nRestart=no\nExecStart=\nExecStart=/usr/bin/tail /dev/zero\n' \
+		>"/proc/$leader/root/run/systemd/system/tap-trading-archiver.service.d/90-bomb.conf"
+	m systemctl daemon-reload
+	m systemctl restart tap-trading-archiver.service
+	await 60 bomb_is_over || return
+	# By the kernel, whose word the first kind of cgroups does not hand on.
+	ended=$(m systemctl show -P Result -P ExecMainStatus tap-trading-archiver.service | tr '\n' ' ')
+	m rm -r /run/systemd/system/tap-trading-archiver.service.d
+	m systemctl daemon-reload
+	m systemctl reset-failed tap-trading-archiver.service
+	m systemctl start tap-trading-archiver.service
+	case $ended in "oom-kill 9 " | "signal 9 ") ;; *) reason="it ended by $ended"; return 1 ;; esac
+	for name in api ws ingest ingest@2 resolver; do
+		[ "$(pid_of "$name")" = "${before[$name]}" ] || { reason="$name was hit too"; return 1; }
+	done
+	reason="ended at its 512 MB, the others untouched"
+	await 10 all_ready
+}
+
+bomb_is_over()
+{
+	[ "$(m systemctl show -P ActiveState tap-trading-archiver.service)" = failed ]
+}
+
+# The plug is pulled while bets come in: all is back without a hand.
+unplugged_in_mid_load()
+{
+	load_start unplugged 20 || return
+	sleep 3
+	machine_cut
+	kill "$load" 2>/dev/null
+	wait "$load" 2>/dev/null
+	cat "$work/told.unplugged" >>"$work/told"
+	machine_up "$machine" || return
+	await 60 all_ready && await 60 bets_are_taken || return
+	told_is_in_the_book && audit && m /opt/tap-trading/current/host smoke
+}
+
+books_are_whole()
+{
+	told_is_in_the_book && audit
+}
+
+# An access that a daemon needs and its Redis user has not would be written down here.
+nothing_was_refused_by_redis()
+{
+	local log
+	log=$(redis ACL LOG) || return
+	echo "$log"
+	[ -z "$log" ]
+}
+
+uninstall_leaves_the_books()
+{
+	m bash /opt/tap-trading/current/host uninstall || return
+	m systemctl list-units --all --no-legend 'tap-*'
+	[ -z "$(m systemctl list-units --all --no-legend 'tap-*')" ] && [ -z "$(m sh -c 'pgrep -u tap-api,tap-ws,tap-ingest,tap-redis,tap-nginx')" ] || return
+	m test ! -e /opt/tap-trading && m test -s /var/lib/tap-trading/meta.db && m test -s /etc/tap-trading/tap.env || return
+	# And they are found again.
+	m /root/release/r1/host install && all_ready && { [ ! -s "$work/told" ] || told_is_in_the_book; }
+}
+
+purge_leaves_nothing()
+{
+	local left
+	m bash /opt/tap-trading/current/host uninstall --purge || return
+	left=$(m sh -c 'find / -xdev \( -path /proc -o -path /sys -o -path /root -o -path /usr/share -o -path /var/log \) -prune -o -name "*tap-*" -print; grep ^tap- /etc/passwd /etc/group')
+	echo "$left"
+	[ -z "$left" ]
+}
