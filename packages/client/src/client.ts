@@ -3,7 +3,7 @@ import { NotFound, OutcomeUnknown, TapError, Unauthorized, Unavailable } from '.
 import { Feed, type SocketClass } from './feed.js';
 import { Api } from './http.js';
 import { Told } from './repair.js';
-import { Key, betText, withdrawalText, type Signer } from './sign.js';
+import { Key, betText, newNonce, withdrawalText, type Signer } from './sign.js';
 import type { Bet, Column, Constants, Events, Grid, LedgerEntry, Me, PlacedBet, SessionKeyLimits, Tick, Withdrawal } from './types.js';
 import { NO_DIGEST, cellOf, checkBet, columnOf, type Verdict } from './verify.js';
 
@@ -126,7 +126,7 @@ export class TapClient {
 	async bet(request: BetRequest): Promise<PlacedBet> {
 		const by: Signer = this.key ?? this.signer();
 		const { chain_id } = await this.rules();
-		const fields = { ...request, nonce: crypto.randomUUID(), timestamp: Math.floor(this.now() / 1000), chain_id };
+		const fields = { ...request, nonce: newNonce(), timestamp: Math.floor(this.now() / 1000), chain_id };
 		const signature = await by.signMessage({ message: betText(fields) });
 		return this.send('/bets', { wallet: this.signer().address, ...fields, version: 1, signature });
 	}
@@ -134,7 +134,7 @@ export class TapClient {
 	/** Signed by the wallet itself; debited at once, paid when the operator approves. */
 	async withdraw(request: { amount: number; to: string }): Promise<Withdrawal> {
 		const { chain_id } = await this.rules();
-		const fields = { ...request, nonce: crypto.randomUUID(), timestamp: Math.floor(this.now() / 1000), chain_id };
+		const fields = { ...request, nonce: newNonce(), timestamp: Math.floor(this.now() / 1000), chain_id };
 		const signature = await this.signer().signMessage({ message: withdrawalText(fields) });
 		return this.send('/withdrawals', { wallet: this.signer().address, ...fields, version: 1, signature });
 	}
@@ -175,7 +175,7 @@ export class TapClient {
 	/** The column from the ticks that the server shows, and whether its own record says the same. */
 	async verifyColumn(t0: number): Promise<{ computed: Column; recorded: Column; agrees: boolean }> {
 		const recorded = await this.column(t0);
-		const computed = await columnOf(await this.ticksOf(t0, 'prices'), t0, recorded.prev_digest ?? NO_DIGEST, await this.rules());
+		const computed = columnOf(await this.ticksOf(t0, 'prices'), t0, recorded.prev_digest ?? NO_DIGEST, await this.rules());
 		return { computed, recorded, agrees: computed.digest === recorded.digest && computed.status === recorded.status &&
 			computed.path_low === recorded.path_low && computed.path_high === recorded.path_high };
 	}

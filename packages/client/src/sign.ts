@@ -2,7 +2,7 @@
 // account of viem, a wallet in a browser.
 import { secp256k1 } from '@noble/curves/secp256k1';
 import { keccak_256 } from '@noble/hashes/sha3';
-import { bytesToHex, concatBytes, hexToBytes, utf8ToBytes } from '@noble/hashes/utils';
+import { bytesToHex, concatBytes, hexToBytes, randomBytes, utf8ToBytes } from '@noble/hashes/utils';
 import type { Hex } from './types.js';
 
 export interface Signer {
@@ -41,6 +41,14 @@ export class Key implements Signer {
 
 export interface BetFields { cell: string; stake: number; rate: number; nonce: string; timestamp: number; chain_id: number }
 export interface WithdrawalFields { amount: number; to: string; nonce: string; timestamp: number; chain_id: number }
+
+/** A UUID of version 4 in lower case; the global crypto is not in every node that is good for the rest. */
+export function newNonce(): string {
+	const b = randomBytes(16);
+	b[6] = (b[6]! & 0x0f) | 0x40;
+	b[8] = (b[8]! & 0x3f) | 0x80;
+	return bytesToHex(b).replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+}
 
 export function betText(b: BetFields): string {
 	return ['Tap Trading Bet', 'Action: place_bet', `Cell: ${b.cell}`, `Stake: ${b.stake}`, `Rate: ${b.rate}`, `Nonce: ${b.nonce}`,

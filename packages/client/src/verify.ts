@@ -1,4 +1,6 @@
-// What a column's ticks decide, computed anew: nobody has to believe an outcome. Pure; integers throughout, SHA-256 by WebCrypto.
+// What a column's ticks decide, computed anew: nobody has to believe an outcome. Pure; integers throughout.
+import { sha256 } from '@noble/hashes/sha2';
+import { bytesToHex, hexToBytes } from '@noble/hashes/utils';
 import type { Bet, Column, Outcome, Pricing, Tick } from './types.js';
 
 export interface ColumnRules { column_seconds: number; max_tick_gap_ms: number }
@@ -37,24 +39,21 @@ export function pathOf(ticks: readonly Tick[], t0: number, rules: ColumnRules): 
 		gaps, void: !anchor || gaps.length > 0 };
 }
 
-const fromHex = (hex: string) => Uint8Array.from(hex.match(/../g) ?? [], (byte) => parseInt(byte, 16));
-const toHex = (bytes: Uint8Array) => [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-
 /** SHA-256 over prevDigest, t0 in ms, then t and p of each tick of the path: 32 bytes, then 8 bytes an integer, big-endian. */
-export async function digestOf(path: readonly Tick[], t0: number, prevDigest: string): Promise<string> {
+export function digestOf(path: readonly Tick[], t0: number, prevDigest: string): string {
 	if (!/^[0-9a-f]{64}$/.test(prevDigest))
 		throw new RangeError('a digest is 64 hex digits');
 	const bytes = new Uint8Array(32 + 8 + 16 * path.length), words = new DataView(bytes.buffer);
-	bytes.set(fromHex(prevDigest));
+	bytes.set(hexToBytes(prevDigest));
 	[t0 * 1000, ...path.flat()].forEach((word, i) => words.setBigInt64(32 + 8 * i, BigInt(word)));
-	return toHex(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)));
+	return bytesToHex(sha256(bytes));
 }
 
 /** The column that starts at t0, as the API shows it; prevDigest is that of the column before. */
-export async function columnOf(ticks: readonly Tick[], t0: number, prevDigest: string, rules: ColumnRules): Promise<Column> {
+export function columnOf(ticks: readonly Tick[], t0: number, prevDigest: string, rules: ColumnRules): Column {
 	const path = pathOf(ticks, t0, rules);
 	return { t0, status: path.void ? 'void' : 'settled', anchor: path.anchor, path_low: path.low, path_high: path.high,
-		ticks: path.ticks.length, digest: await digestOf(path.ticks, t0, prevDigest), prev_digest: prevDigest };
+		ticks: path.ticks.length, digest: digestOf(path.ticks, t0, prevDigest), prev_digest: prevDigest };
 }
 
 export function cellOf(cell: string): { t0: number; low: number; high: number } {
@@ -128,7 +127,7 @@ function rateCheck(bet: Bet, q: Pricing): Check {
 }
 
 /** All that is told of a decided bet, computed from its column's ticks. previous: the digest of the column before, when it is known. */
-export async function checkBet(bet: Bet, ticks: readonly Tick[], rules: ColumnRules, previous?: string | null): Promise<Verdict> {
+export function checkBet(bet: Bet, ticks: readonly Tick[], rules: ColumnRules, previous?: string | null): Verdict {
 	const told = bet.evidence, checks: Check[] = [];
 	const check = (what: Check['what'], claim: Claim, computed: Claim) => { checks.push({ what, told: claim, computed, agrees: same(claim, computed) }); };
 	if (!told || bet.status === 'confirmed')
@@ -147,7 +146,7 @@ export async function checkBet(bet: Bet, ticks: readonly Tick[], rules: ColumnRu
 	check('low', told.path_low, path.low);
 	check('high', told.path_high, path.high);
 	check('status', told.status, status);
-	check('digest', told.digest, await digestOf(path.ticks, t0, prev));
+	check('digest', told.digest, digestOf(path.ticks, t0, prev));
 	check('outcome', bet.status, outcome);
 	check('payout', bet.payout, payout);
 	if (bet.deciding_tick !== undefined)
