@@ -400,8 +400,8 @@ static void a_silent_feed_is_told(void **state)
 {
 	(void) state;
 	publish(CHANNEL_STATUS, "{\"type\":\"system:status\",\"price_feed\":\"healthy\",\"betting\":true}");
-	publish_price(100);
 	assert_int_equal(knock(&a, ""), 101);
+	publish_price(100);
 	expect(&a, "price");
 	int64_t from = clk_mono_ms();
 	expect(&a, "system:status");
