@@ -10,6 +10,8 @@
 #include "week.h"
 #include "withdraw.h"
 
+enum { CATCH_UP_S = 900, STEP_MAX_MS = 31000 };
+
 struct referee r;
 
 const struct referee_counts *referee_counts(void)
@@ -125,12 +127,30 @@ static void settle_bet(struct model_bet *b, const struct verdict *v)
 	r.counts.paid += b->payout;
 }
 
+/* After a stop of more than CATCH_UP_S a resolver may pass over columns that have neither ticks nor bets (due.h); what comes next
+ * is chained to nothing. */
+static void pass_over(int64_t to_s)
+{
+	MUST(sim.true_ms - r.next_s * 1000 > CATCH_UP_S * 1000 - STEP_MAX_MS, "column %" PRId64 " is asked for, %" PRId64 " is next", to_s,
+			r.next_s);
+	for (; r.next_s < to_s; r.next_s += W) {
+		struct verdict passed = verdict_of(r.next_s, true, r.digest);
+		const struct model_column *c = peek(r.next_s);
+		MUST(passed.n == passed.anchored && (!c || c->n == 0), "column %" PRId64 " is passed over with %" PRId64 " ticks and %d bets",
+				r.next_s, passed.n, c ? c->n : 0);
+		memset(r.digest, 0, sizeof r.digest);
+		r.counts.passed_over++;
+	}
+}
+
 void referee_asked(int64_t t0_s, bool answered)
 {
 	if (!r.any_column) { /* the first is the one that ran when the resolver began */
 		r.any_column = true;
 		r.next_s = t0_s;
 	}
+	if (t0_s > r.next_s)
+		pass_over(t0_s);
 	MUST(t0_s == r.next_s, "column %" PRId64 " is asked for, %" PRId64 " is next", t0_s, r.next_s);
 	r.pending = verdict_of(t0_s, answered, r.digest);
 }

@@ -47,7 +47,7 @@ void referee_compare(void);
 void referee_audit(void);
 
 struct referee_counts {
-	int64_t columns, voids, unread, bets, won, lost, refunded, staked, paid, unknown, results[INTAKE_UNKNOWN + 1];
+	int64_t columns, voids, unread, passed_over, bets, won, lost, refunded, staked, paid, unknown, results[INTAKE_UNKNOWN + 1];
 };
 const struct referee_counts *referee_counts(void);
 int64_t referee_next_column(void); /* the first that is not recorded */

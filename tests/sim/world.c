@@ -327,9 +327,10 @@ static void everything_happened(void)
 static void tell(void)
 {
 	const struct referee_counts *c = referee_counts();
-	(void) printf("seed %" PRIu64 ": %" PRId64 " columns (%" PRId64 " void, %" PRId64 " without the history), %" PRId64 " weeks closed, %"
-			PRId64 " bets (%" PRId64 " won, %" PRId64 " lost, %" PRId64 " refunded, %" PRId64 " unknown at first), house %+" PRId64
-			" USD\n", sim.seed, c->columns, c->voids, c->unread, world.weeks, c->bets, c->won, c->lost, c->refunded, c->unknown,
+	(void) printf("seed %" PRIu64 ": %" PRId64 " columns (%" PRId64 " void, %" PRId64 " without the history, %" PRId64
+			" passed over), %" PRId64 " weeks closed, %" PRId64 " bets (%" PRId64 " won, %" PRId64 " lost, %" PRId64
+			" refunded, %" PRId64 " unknown at first), house %+" PRId64 " USD\n", sim.seed, c->columns, c->voids, c->unread,
+			c->passed_over, world.weeks, c->bets, c->won, c->lost, c->refunded, c->unknown,
 			(c->staked - c->paid) / MICROS_PER_USD);
 	(void) printf("  answers:");
 	for (int i = 0; i <= INTAKE_UNKNOWN; i++)
