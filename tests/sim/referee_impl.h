@@ -40,6 +40,7 @@ struct referee {
 	int nonce_life[NONCES];               /* in which of the api's lives an answer spent it; 0: in none */
 	int life;
 	int64_t api_newest_ms, house_kept_ms, next_s;
+	int64_t sparse_until_s; /* a resolver that was long away may pass over what is empty before it */
 	bool any_column;
 	uint8_t digest[32];
 	struct verdict pending; /* what the column asked for last will be, when it is recorded now */
