@@ -211,7 +211,7 @@ uninstall_leaves_the_books()
 	[ -z "$(m systemctl list-units --all --no-legend 'tap-*')" ] && [ -z "$(m sh -c 'pgrep -u tap-api,tap-ws,tap-ingest,tap-redis,tap-nginx')" ] || return
 	m test ! -e /opt/tap-trading && m test -s /var/lib/tap-trading/meta.db && m test -s /etc/tap-trading/tap.env || return
 	# And they are found again.
-	m /root/release/r1/host install && all_ready && { [ ! -s "$work/told" ] || told_is_in_the_book; }
+	m /root/release/r1/host install && await 15 all_ready && { [ ! -s "$work/told" ] || told_is_in_the_book; }
 }
 
 purge_leaves_nothing()
