@@ -21,15 +21,15 @@ static const struct sealed {
 } kinds[SEAL_KINDS] = {
 	[SEAL_ACCOUNT] = { SEALED("users", "id, wallet, suspended, created_at", "id"), 4, { 2 } },
 	[SEAL_COLUMN] = { SEALED("columns", "t0, status, anchor_t, anchor_p, path_low, path_high, ticks, path, digest, prev_digest,"
-			" settled_at, bets", "t0"), 12 },
+			" settled_at, bets", "t0"), 12, { 0 } },
 	[SEAL_SETTLING] = { SEALED("settling", "t0, after_low, after_user, open_bets", "t0"), 4, { 1, 2, 3 } },
 	[SEAL_WITHDRAWAL] = { SEALED("withdrawals", "id, ref, user, amount, dest, nonce, signed_at, status, requested_at,"
 			" decided_at", "id"), 10, { 7, 9 } },
 	[SEAL_PAGE] = { SEALED("book", "id, year, week, opened_at, chain_start, settled_until", "id"), 6, { 5 } },
-	[SEAL_ANCHOR] = { SEALED("anchors", "id, hash", "id"), 2 },
-	[SEAL_EXTERNAL] = { SEALED("external_refs", "ref_id, ref_type, user, amount, at", "ref_id"), 5 },
-	[SEAL_LIMIT] = { SEALED("player_limits", "id, user, kind, value, at, starts, who, hash", "id"), 8 },
-	[SEAL_KEY] = { SEALED("session_keys", "id, user, address, player_column, player_open, expires_at", "id"), 6 },
+	[SEAL_ANCHOR] = { SEALED("anchors", "id, hash", "id"), 2, { 0 } },
+	[SEAL_EXTERNAL] = { SEALED("external_refs", "ref_id, ref_type, user, amount, at", "ref_id"), 5, { 0 } },
+	[SEAL_LIMIT] = { SEALED("player_limits", "id, user, kind, value, at, starts, who, hash", "id"), 8, { 0 } },
+	[SEAL_KEY] = { SEALED("session_keys", "id, user, address, player_column, player_open, expires_at", "id"), 6, { 0 } },
 };
 
 static int hash_row(struct hash *ret, enum seal_kind kind, struct stmt *row)

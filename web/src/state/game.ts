@@ -2,9 +2,10 @@
 //
 // For views (state/hooks.ts): `game.view` is a Store of everything that React shows; `game.market` is what the canvas reads each
 // frame. A player's money moves only by events of the socket, or by what GET /bets and /me say after one was missed.
+import { generatePrivateKey } from 'viem/accounts';
 import { BetExists, Key, OutcomeUnknown, TapClient, TapError, Unauthorized, type Bet, type CallOptions, type Constants, type Me,
 	type SessionKeyLimits, type Challenge } from '@tap-trading/client';
-import { declined, randomSecret, type Wallet, type WalletChoice, type Wallets } from '../wallet/wallets.js';
+import { declined, type Wallet, type WalletChoice, type Wallets } from '../wallet/wallets.js';
 import { Market } from './market.js';
 import { readSession, readSettings, writeSession, writeSettings, type KeptSession, type Settings } from './memory.js';
 import { doubtful, verdict } from './repair.js';
@@ -148,7 +149,7 @@ export class Game {
 		const session: SessionView = { state: 'connecting', wallet: choice };
 		this.view.set({ session });
 		try {
-			const wallet = await this.wallets.connect(choice), secret = randomSecret();
+			const wallet = await this.wallets.connect(choice), secret = generatePrivateKey();
 			const challenge = await this.client.challenge({ signer: wallet, sessionKey: new Key(secret) });
 			if (this.view.get().session !== session)
 				return; // the sheet was closed meanwhile

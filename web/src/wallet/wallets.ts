@@ -1,5 +1,8 @@
-// Wallets of the browser: found by EIP-6963, asked by EIP-1193, and one that the page makes itself for trying the product out.
-import { Key, checksummed, type Signer } from '@tap-trading/client';
+// Wallets of the browser: found by EIP-6963, asked by EIP-1193 through viem, and one that the page makes itself for trying the
+// product out.
+import type { Signer } from '@tap-trading/client';
+import { createWalletClient, custom, getAddress, isAddress } from 'viem';
+import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
 
 /** EIP-1193. */
 export interface Provider {
@@ -25,15 +28,14 @@ const DEMO_KEY = 'tap.demo-wallet', LOOPBACK = ['127.0.0.1', 'localhost', '[::1]
 /** A key that lies in the browser is for play money on one's own machine. */
 export const demoAllowed = (hostname: string): boolean => LOOPBACK.includes(hostname);
 
-const hexOf = (bytes: Uint8Array): `0x${string}` => `0x${[...bytes].map((b) => b.toString(16).padStart(2, '0')).join('')}`;
-export const randomSecret = (): `0x${string}` => hexOf(crypto.getRandomValues(new Uint8Array(32)));
-
 /** EIP-55, whatever case it came in. */
-export function properAddress(text: unknown): string | undefined {
-	if (typeof text !== 'string' || !/^0x[0-9a-f]{40}$/i.test(text))
-		return undefined;
-	return checksummed(Uint8Array.from(text.slice(2).match(/../g) ?? [], (byte) => parseInt(byte, 16)));
+export function properAddress(text: unknown): `0x${string}` | undefined {
+	return typeof text === 'string' && isAddress(text, { strict: false }) ? getAddress(text.toLowerCase()) : undefined;
 }
+
+/** Asked once for each call: a wallet's refusal is its owner's. */
+const asked = (provider: Provider) => createWalletClient({
+	transport: custom({ request: (call: { method: string; params?: unknown[] }) => provider.request(call) }, { retryCount: 0 }) });
 
 /** The wallets that announced themselves; a wallet may come late. */
 export class Wallets {
@@ -57,9 +59,7 @@ export class Wallets {
 	async connect(choice: WalletChoice): Promise<Wallet> {
 		if (choice.demo)
 			return demoWallet(this.page.localStorage);
-		const provider = this.providerOf(choice);
-		const accounts = await provider.request({ method: 'eth_requestAccounts' });
-		const address = properAddress(Array.isArray(accounts) ? accounts[0] : undefined);
+		const [address] = await asked(this.providerOf(choice)).requestAddresses();
 		if (!address)
 			throw new Error('the wallet named no account');
 		return this.injected(choice, address);
@@ -67,10 +67,10 @@ export class Wallets {
 
 	/** The wallet of a session from before a reload, without asking its owner anything. It may still be on its way here. */
 	again(choice: WalletChoice, address: string): Wallet {
-		return choice.demo ? demoWallet(this.page.localStorage) : this.injected(choice, address);
+		return choice.demo ? demoWallet(this.page.localStorage) : this.injected(choice, getAddress(address));
 	}
 
-	private injected(choice: WalletChoice, address: string): Wallet {
+	private injected(choice: WalletChoice, address: `0x${string}`): Wallet {
 		return injected(choice, () => this.providerOf(choice), this.watch, address);
 	}
 
@@ -100,30 +100,19 @@ export class Wallets {
 
 function demoWallet(storage: Storage): Wallet {
 	const kept = storage.getItem(DEMO_KEY);
-	const secret = kept !== null && /^0x[0-9a-f]{64}$/.test(kept) ? kept as `0x${string}` : randomSecret();
+	const secret = kept !== null && /^0x[0-9a-f]{64}$/.test(kept) ? kept as `0x${string}` : generatePrivateKey();
 	storage.setItem(DEMO_KEY, secret);
-	const key = new Key(secret);
-	return { choice: DEMO, address: key.address, signMessage: (args) => key.signMessage(args), chainId: async () => undefined,
+	const account = privateKeyToAccount(secret);
+	return { choice: DEMO, address: account.address, signMessage: (args) => account.signMessage(args), chainId: async () => undefined,
 		switchChain: async () => {}, watch: () => () => {} };
 }
 
-function injected(choice: WalletChoice, provider: () => Provider, arrivals: Wallets['watch'], address: string): Wallet {
+function injected(choice: WalletChoice, provider: () => Provider, arrivals: Wallets['watch'], address: `0x${string}`): Wallet {
 	return {
 		choice, address,
-		signMessage: async ({ message }) => {
-			const text = hexOf(new TextEncoder().encode(message));
-			const signature = await provider().request({ method: 'personal_sign', params: [text, address] });
-			if (typeof signature !== 'string')
-				throw new Error('the wallet gave no signature');
-			return signature;
-		},
-		chainId: async () => {
-			const id = await provider().request({ method: 'eth_chainId' });
-			return typeof id === 'string' ? Number(id) : undefined;
-		},
-		switchChain: async (id) => {
-			await provider().request({ method: 'wallet_switchEthereumChain', params: [{ chainId: `0x${id.toString(16)}` }] });
-		},
+		signMessage: ({ message }) => asked(provider()).signMessage({ account: address, message }),
+		chainId: () => asked(provider()).getChainId(),
+		switchChain: (id) => asked(provider()).switchChain({ id }),
 		watch: ({ account, chain }) => {
 			const onAccounts = (accounts: unknown) => account(properAddress(Array.isArray(accounts) ? accounts[0] : undefined));
 			const onChain = (id: unknown) => chain(Number(id));
