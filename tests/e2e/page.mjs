@@ -201,6 +201,13 @@ test('on a phone: a touch bets, a drag and a pinch do not', async () => {
 	const v = await visitor(PHONE);
 	const { page } = v;
 	await v.shot('phone-guest');
+	const board = await page.locator('canvas').boundingBox();
+	await until('a touch of an open cell to offer wallets', WAIT_MS, async () => {
+		await page.touchscreen.tap(board.x + board.width * 0.6, board.y + board.height * 0.5);
+		await sleep(400); // the click that a browser makes of a touch comes after it
+		return page.locator('dialog.sheet[open]').isVisible();
+	}, 500);
+	await page.click('dialog.sheet .shut');
 	await v.signIn();
 	let sent = 0;
 	page.on('request', (r) => { sent += r.method() === 'POST' ? 1 : 0; });

@@ -8,7 +8,7 @@ import { rate, shortAddress, usd, usdExact } from '../src/words/format.js';
 describe('figures', () => {
 	it.each([[1_000_000, '$1'], [2_350_000, '$2.35'], [100_000_000, '$100'], [1_000_000_000, '$1,000']] as const)('%d is %s', (micro, text) =>
 		expect(usd(micro)).toBe(text));
-	it.each([[10_100, '1.01×'], [23_500, '2.35×'], [99_990, '10.00×'], [153_000, '15.3×'], [200_000, '20.0×']] as const)('%d is %s', (r, text) =>
+	it.each([[10_100, '1.01×'], [23_500, '2.35×'], [99_990, '9.99×'], [113_631, '11.3×'], [153_000, '15.3×'], [200_000, '20.0×']] as const)('%d is %s', (r, text) =>
 		expect(rate(r)).toBe(text));
 	it('has cents where a balance has them', () => expect(usdExact(995_000_000)).toBe('$995.00'));
 	it('shortens an address', () => expect(shortAddress('0x52908400098527886E0F7030069857D2E4169EE7')).toBe('0x5290…9EE7'));

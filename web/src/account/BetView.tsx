@@ -2,7 +2,7 @@
 import { useEffect, useState } from 'react';
 import { cellOf, NotFound, pathOf, type Bet, type Column, type Path, type Pricing, type Tick } from '@tap-trading/client';
 import { useGame, useRevision, useView } from '../state/hooks.js';
-import { dateOf, price, rate, timeOf, usd, usdExact } from '../words/format.js';
+import { dateOf, price, rateExact, timeOf, usd, usdExact } from '../words/format.js';
 import { words } from '../words/index.js';
 import { drawingOf, HEIGHT, WIDTH } from './chart.js';
 import { Outcome } from './Outcome.js';
@@ -42,7 +42,7 @@ function Told({ bet }: { bet: Bet }) {
 			<h2>{w.title(low, high)}</h2>
 			<p className="verdict"><Outcome status={bet.status} /> {w.story[bet.status]}</p>
 			<Facts rows={[
-				[w.stake, usd(bet.stake)], [w.rate, rate(bet.rate)], ...(bet.payout === null ? [] : [[w.payout, usdExact(bet.payout)] as const]),
+				[w.stake, usd(bet.stake)], [w.rate, rateExact(bet.rate)], ...(bet.payout === null ? [] : [[w.payout, usdExact(bet.payout)] as const]),
 				...(seconds ? [[w.column, w.columnOf(timeOf(t0 * 1000), timeOf((t0 + seconds) * 1000))] as const] : []),
 				[w.placed, dateOf(bet.placed_at)], ...(bet.resolved_at === null ? [] : [[w.resolved, dateOf(bet.resolved_at)] as const]),
 				[w.id, <code key="id">{bet.bet_id}</code>],
@@ -103,8 +103,8 @@ function Rate({ pricing: q }: { pricing: Pricing | null }) {
 			{q ? (
 				<Facts rows={[
 					[w.quote, `${q.quote_id}, ${timeOf(q.t)}`], [w.price, price(q.price)], [w.chance, w.percent(q.touch_ppb / 1e7)],
-					[w.margin, w.percent(q.margin_bp / 100)], [w.unskewed, rate(q.unskewed)], [w.skew, w.percent(100 * q.skew / q.skew_whole)],
-					[w.rate, rate(q.rate)], [w.volatility, q.volatility.map((v) => w.volatilityOf(v.half_life_s, w.percent(v.ppm / 1e4))).join(', ')],
+					[w.margin, w.percent(q.margin_bp / 100)], [w.unskewed, rateExact(q.unskewed)], [w.skew, w.percent(100 * q.skew / q.skew_whole)],
+					[w.rate, rateExact(q.rate)], [w.volatility, q.volatility.map((v) => w.volatilityOf(v.half_life_s, w.percent(v.ppm / 1e4))).join(', ')],
 					[w.layer, w.layerOf(q.layer_version, q.layer)],
 				]} />
 			) : <p className="quiet">{w.noPricing}</p>}

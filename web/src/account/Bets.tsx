@@ -3,7 +3,7 @@ import { useState } from 'react';
 import { cellOf, type Bet } from '@tap-trading/client';
 import { usePath } from '../app/routes.js';
 import { useMe } from '../state/hooks.js';
-import { dateOf, rate, usd, usdExact } from '../words/format.js';
+import { dateOf, rateExact, usd, usdExact } from '../words/format.js';
 import { words } from '../words/index.js';
 import { boundsOf, type SpanChoice } from './amounts.js';
 import { BetView } from './BetView.js';
@@ -66,7 +66,7 @@ function BetRow({ bet }: { bet: Bet }) {
 			<td><a href={`#/bets/${bet.bet_id}`}>{dateOf(bet.placed_at)}</a></td>
 			<td>{w.cellOf(low, high)}</td>
 			<td className="number">{usd(bet.stake)}</td>
-			<td className="number wide">{rate(bet.rate)}</td>
+			<td className="number wide">{rateExact(bet.rate)}</td>
 			<td><Outcome status={bet.status} /></td>
 			<td className="number wide">{bet.payout ? usdExact(bet.payout) : '–'}</td>
 		</tr>

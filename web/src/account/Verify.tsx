@@ -2,7 +2,7 @@
 import { useState } from 'react';
 import { cellOf, type Bet, type Check, type Claim, type Verdict } from '@tap-trading/client';
 import { useGame } from '../state/hooks.js';
-import { price, rate, timeOf, usdExact } from '../words/format.js';
+import { price, rateExact, timeOf, usdExact } from '../words/format.js';
 import { words } from '../words/index.js';
 
 const w = words.account.verify;
@@ -15,7 +15,7 @@ function shown(what: Check['what'], claim: Claim): string {
 	if (Array.isArray(claim))
 		return words.account.bet.at(price(claim[1]), timeOf(claim[0]));
 	if (typeof claim === 'number')
-		return what === 'low' || what === 'high' ? price(claim) : what === 'payout' ? usdExact(claim) : what === 'rate' ? rate(claim) : String(claim);
+		return what === 'low' || what === 'high' ? price(claim) : what === 'payout' ? usdExact(claim) : what === 'rate' ? rateExact(claim) : String(claim);
 	return w.said[claim] ?? claim;
 }
 

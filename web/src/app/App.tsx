@@ -1,6 +1,6 @@
 // The frame around every section: header, banner, the section, notices, and the sheet for signing in.
 import { Suspense, useEffect } from 'react';
-import { SignIn } from '../wallet/SignIn.js';
+import { SignIn, useSheetOpen } from '../wallet/SignIn.js';
 import { useSession, useView } from '../state/hooks.js';
 import { words } from '../words/index.js';
 import { Banner } from './Banner.js';
@@ -10,7 +10,7 @@ import { routeOf, routes, usePath } from './routes.js';
 import { useFeedback } from './feedback.js';
 
 export function App() {
-	const theme = useView((v) => v.settings.theme), session = useSession();
+	const theme = useView((v) => v.settings.theme), session = useSession(), sheet = useSheetOpen();
 	const route = routeOf(usePath());
 	const Section = route.view;
 	const visible = routes.filter((r) => !r.player || session.state === 'in');
@@ -35,7 +35,7 @@ export function App() {
 					))}
 				</nav>
 			)}
-			<Notices />
+			{!sheet && <Notices />}
 			<SignIn />
 		</>
 	);

@@ -1,6 +1,7 @@
 // Choosing a wallet, and what signing in means in plain words before anything is signed.
 import { useEffect, useRef, useSyncExternalStore } from 'react';
 import { Icon } from '../app/Icon.js';
+import { Notices } from '../app/Notices.js';
 import { useGame, useSession, useView } from '../state/hooks.js';
 import { shortAddress } from '../words/format.js';
 import { words } from '../words/index.js';
@@ -9,10 +10,15 @@ import type { WalletChoice } from './wallets.js';
 const w = words.wallet;
 const nameOf = (choice: WalletChoice) => (choice.demo ? w.demo : choice.name);
 
+export function useSheetOpen(): boolean {
+	const session = useSession(), wanted = useView((v) => v.walletOpen);
+	return wanted || (session.state !== 'guest' && session.state !== 'in');
+}
+
 export function SignIn() {
-	const game = useGame(), session = useSession(), wanted = useView((v) => v.walletOpen);
+	const game = useGame(), session = useSession(), open = useSheetOpen();
 	const dialog = useRef<HTMLDialogElement>(null);
-	const open = wanted || (session.state !== 'guest' && session.state !== 'in');
+	const pressed = useRef(false); // beside the sheet: a touch that opened it ends in a click here, and must not close it
 	useEffect(() => {
 		const el = dialog.current;
 		if (open && !el?.open)
@@ -22,7 +28,13 @@ export function SignIn() {
 	}, [open]);
 	return (
 		<dialog ref={dialog} className="sheet" aria-labelledby="sheet-title" onClose={() => { if (open) game.closeWallet(); }}
-			onClick={(e) => { if (e.target === dialog.current) game.closeWallet(); }}>
+			onPointerDown={(e) => { pressed.current = e.target === dialog.current; }}
+			onClick={(e) => {
+				if (pressed.current && e.target === dialog.current)
+					game.closeWallet();
+				pressed.current = false;
+			}}>
+			{open && <Notices />}
 			{open && (
 				<div className="inner">
 					<button type="button" className="icon shut" aria-label={words.close} onClick={() => game.closeWallet()}><Icon name="close" /></button>

@@ -20,7 +20,7 @@ export const en = {
 	banner: {
 		offline: 'You are offline. Your open bets are safe: they are decided by the recorded price, not by this page.',
 		lost: 'The connection is lost. Trying again; what you see is not live.',
-		degraded: 'The price feed is slow. Bets are still taken, at prices that are up to date.',
+		degraded: 'The price feed is slow. A bet may be refused until the next price; open bets are not affected.',
 		critical: 'The price feed has stopped, and bets with it. Columns without a price are paid back. It goes on by itself.',
 		closed: 'Bets are closed for a moment. Your open bets are not affected.',
 	},

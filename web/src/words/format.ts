@@ -14,8 +14,10 @@ export const timeOf = (ms: number): string => clock.format(ms);
 export const dateOf = (ms: number): string => day.format(ms);
 export const shortAddress = (address: string): string => `${address.slice(0, 6)}…${address.slice(-4)}`;
 
-/** 2.35x; above ten one digit, above a hundred none: what is read at a glance. */
+/** 2.35x; from ten on one digit, from a hundred none: what is read at a glance. Never more than is paid. */
 export function rate(r: number): string {
-	const x = r / 10_000;
-	return `${x.toFixed(x < 10 ? 2 : x < 100 ? 1 : 0)}×`;
+	const digits = r < 100_000 ? 2 : r < 1_000_000 ? 1 : 0;
+	return `${(Math.floor(r / 10 ** (4 - digits)) / 10 ** digits).toFixed(digits)}×`;
 }
+/** To its last unit, where it is checked. */
+export const rateExact = (r: number): string => `${(r / 10_000).toFixed(4).replace(/0{1,2}$/, '')}×`;
