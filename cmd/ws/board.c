@@ -20,12 +20,14 @@ static void put_up(struct ws *w, struct board *b, const struct buf *text)
 enum { WORD_LIFE_MS = 3500 };
 
 /* The worse of what we hear ourselves and of what ingest says of the venues. An operator's override is in ingest's word;
- * without a tick no word counts, nor does one from before an outage when the ticks are back. */
+ * without a tick no word opens anything, nor does one from before an outage when the ticks are back; but a word that closed
+ * stands until the next one. */
 static void show_status(struct ws *w, int64_t mono_ms)
 {
 	enum feed_state feed = w->breaker.feed;
 	bool betting = breaker_betting(&w->breaker);
-	if (w->has_reported && mono_ms - w->reported_mono_ms <= WORD_LIFE_MS) {
+	bool fresh = mono_ms - w->reported_mono_ms <= WORD_LIFE_MS;
+	if (w->has_reported && (fresh || !w->reported_betting)) {
 		feed = w->reported_feed > feed ? w->reported_feed : feed;
 		betting = w->reported_betting && !w->breaker.silent;
 	}

@@ -38,7 +38,9 @@ static bool try_quote(void *u, const struct quote_made *made)
 	if (!layer_of(s, made) || !quote_cell(&cell, made, &s->layer, &s->bet->cell))
 		return true;
 	bool agrees = cell.rate_e4 >= want - RATE_SLACK && cell.rate_e4 <= want + RATE_SLACK;
-	if (p->agrees && !agrees)
+	/* the newest at the bet's moment that gives its rate; a later one may give the same, a rate at its cap above all */
+	bool later = made->t_ms > s->bet->placed_ms;
+	if (p->agrees && (!agrees || (later && p->made.t_ms <= s->bet->placed_ms)))
 		return true;
 	p->known = true;
 	p->agrees = agrees;
