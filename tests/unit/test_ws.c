@@ -415,6 +415,21 @@ static void a_silent_feed_is_told(void **state)
 	leave(&a);
 }
 
+/* Redis was gone for longer than a word lives: what was closed is not open because nobody says so any more. */
+static void a_word_that_closed_stands_until_the_next(void **state)
+{
+	(void) state;
+	publish(CHANNEL_STATUS, "{\"type\":\"system:status\",\"price_feed\":\"critical\",\"betting\":false}");
+	assert_int_equal(knock(&a, ""), 101);
+	expect(&a, "system:status");
+	for (int64_t until = clk_mono_ms() + 4500; clk_mono_ms() < until;) {
+		publish_price(100);
+		if (next(&a, 100) == TEXT && is_type(a.text, "system:status"))
+			assert_string_equal(a.text, "{\"type\":\"system:status\",\"price_feed\":\"critical\",\"betting\":false}");
+	}
+	leave(&a);
+}
+
 static void own_events_come_in_order(void **state)
 {
 	(void) state;
@@ -692,6 +707,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(a_guest_is_greeted_and_shown_the_boards),
 		CASE(a_silent_feed_is_told),
+		CASE(a_word_that_closed_stands_until_the_next),
 		CASE(own_events_come_in_order),
 		CASE(joining_amid_events_loses_none),
 		CASE(frames_are_judged),
