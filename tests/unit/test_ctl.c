@@ -484,6 +484,10 @@ static void a_rate_is_made_again_from_its_quote(void **state)
 	later.quote_id = later.t_ms;
 	assert_int_equal(quotes_add(&run, bus, &later, &added), 0);
 	assert_false(added);
+	struct quote_made alike = made; /* a later one that gives the same rate has not priced it */
+	alike.t_ms = later.t_ms + 50;
+	alike.quote_id = alike.t_ms;
+	assert_int_equal(quotes_add(&run, bus, &alike, &added), 0);
 	assert_int_equal(quotes_flush(&run, bus, &added), 0);
 	assert_true(added);
 	assert_int_equal(bus_flush(bus), 0);
@@ -491,6 +495,9 @@ static void a_rate_is_made_again_from_its_quote(void **state)
 	assert_int_equal(number(w, "rate"), rate.e4);
 	assert_int_equal(number(w, "recomputed"), rate.e4);
 	assert_non_null(strstr(w->out, "\"source\":\"redis\""));
+	char quote_id[48];
+	(void) snprintf(quote_id, sizeof quote_id, "\"quote_id\":%lld,", (long long) made.quote_id);
+	assert_non_null(strstr(w->out, quote_id));
 
 	/* the book knows what its own bets were made from, also when Redis is gone for good */
 	bus_close(bus);
