@@ -397,15 +397,15 @@ static struct quote_made a_quote(int64_t placed_ms, struct cell *cell, struct ra
 	static struct quote_grid g;
 	struct quote_layer layer;
 	struct quote_made m = { .rules = { .grid = { .column_s = W, .row_cents = H, .columns = 12, .rows = 24 }, .margin_bp = 500,
-			.max_rate_e4 = 200000, .min_p_ppm = 40000, .tick_ms = 100 },
+			.max_rate_e4 = 60000, .min_p_ppm = 40000, .tick_ms = 100 },
 		.quote_id = placed_ms - 150, .t_ms = placed_ms - 150, .p_cents = 9743210,
 		.state = { .vol_ppm = { 410000, 450000, 470000, 500000 }, .uneven_ppm = 350000 } };
 	assert_int_equal(layer_open(&layer, ""), 0);
 	memcpy(m.layer, layer.id, sizeof m.layer);
 	quote_fill(&g, &m, &layer);
 	int j = 0;
-	while (g.rates[3][j] == 0)
-		j++;
+	while (g.rates[3][j] != m.rules.max_rate_e4) /* which a quote of a moment later gives as well */
+		assert_true(++j < g.rows);
 	*cell = (struct cell){ g.t0_s[3], g.low_cents + j * H, g.low_cents + (j + 1) * H };
 	rate->e4 = g.rates[3][j];
 	return m;
