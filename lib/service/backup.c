@@ -213,7 +213,7 @@ static int verify(const char *copy, int64_t now_ms, struct integrity *found)
 	return r == INTEGRITY_E_DRIFT ? BACKUP_E_BAD : err_trace(r);
 }
 
-static int64_t bytes_in(const char *path)
+int64_t backup_bytes_in(const char *path)
 {
 	int64_t sum = 0;
 	struct stat st;
@@ -268,7 +268,7 @@ static int make_locked(const char *data_dir, const char *dir, int64_t now_ms, st
 	if (r == 0)
 		r = publish(dir, partial, ret->path);
 	if (r == 0) {
-		ret->bytes = bytes_in(ret->path);
+		ret->bytes = backup_bytes_in(ret->path);
 		return 0;
 	}
 	char why[ERR_TEXT_MAX]; /* what went wrong, not what the clearing says */

@@ -31,5 +31,7 @@ MUST_CHECK int backup_make(const char *data_dir, const char *dir, int64_t now_ms
 MUST_CHECK int backup_prune(const char *dir, int64_t keep);
 /* When the newest was made: 0; 1 when there is none. */
 MUST_CHECK int backup_newest(const char *dir, int64_t *ret_ms);
+/* The sizes of the files that lie in a folder, not of those below it; 0 for one that cannot be read. */
+int64_t backup_bytes_in(const char *dir);
 
 #endif

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "backup.h"
 #include "check.h"
 #include "clk.h"
 #include "err.h"
@@ -312,27 +313,13 @@ static int replay(struct restoring *r)
 
 /* ---- the end */
 
-static int64_t bytes_in(const char *path)
-{
-	int64_t sum = 0;
-	struct stat st;
-	DIR *d = opendir(path);
-	if (!d)
-		return 0;
-	for (struct dirent *e; (e = readdir(d));)
-		if (fstatat(dirfd(d), e->d_name, &st, 0) == 0 && S_ISREG(st.st_mode))
-			sum += st.st_size;
-	(void) closedir(d);
-	return sum;
-}
-
 static int settle_files(struct restoring *r)
 {
 	int got = store_checkpoint(week_store(r->w), 1);
 	if (got >= 0)
 		got = week_checkpoint_meta(r->w);
 	r->w = week_close(r->w);
-	r->ret->book_bytes = bytes_in(r->work);
+	r->ret->book_bytes = backup_bytes_in(r->work);
 	return got < 0 ? err_trace(got) : 0;
 }
 
