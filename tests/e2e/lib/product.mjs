@@ -211,14 +211,14 @@ export class Product {
 	}
 }
 
-// Asks fn until it answers something true, at most ms.
+// Asks fn until it answers something true, at most ms, whatever the wall clock does meanwhile.
 export async function until(what, ms, fn, every = 50) {
-	const end = Date.now() + ms;
+	const end = performance.now() + ms;
 	for (;;) {
 		const v = await fn();
 		if (v)
 			return v;
-		if (Date.now() > end)
+		if (performance.now() > end)
 			throw new Error(`waited ${ms} ms in vain for ${what}`);
 		await sleep(every);
 	}
