@@ -1,10 +1,11 @@
 // The world of one round: a disk that can be full or hang, a network that can be cut with the venues and the object store behind it, a
 // clock that can step, and the product in the middle, started by scripts/run as everywhere.
-import { execFileSync, spawn } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, statfsSync, writeFileSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { Product, until } from '../e2e/lib/product.mjs';
 
 const top = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
@@ -96,6 +97,7 @@ export class World extends Product {
 		this.canHang = may('mkfs.ext4', '-q', '-m', '0', image) !== undefined && may('mount', '-o', 'loop', image, this.disk) !== undefined;
 		if (!this.canHang)
 			must('mount', '-t', 'tmpfs', '-o', `size=${DISK_MB}M,mode=0700`, 'tmpfs', this.disk);
+		mkdirSync(path.join(this.disk, 'data'), { mode: 0o700 });
 	}
 
 	fillDisk() {
@@ -214,7 +216,7 @@ export class World extends Product {
 
 	// Rows of one week's book.
 	async rows(book, query) {
-		const { stdout } = await this.shell('sqlite3', ['-readonly', '-json', book, query]);
+		const { stdout } = await promisify(execFile)('sqlite3', ['-readonly', '-json', book, query], { timeout: 60_000, maxBuffer: 1 << 29 });
 		return stdout.trim() ? JSON.parse(stdout) : [];
 	}
 }

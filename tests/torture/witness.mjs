@@ -1,0 +1,62 @@
+// Who watches the public feed all the time and writes down what was published: prices by their moment, and the grids with their rates.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Player } from '../e2e/lib/player.mjs';
+
+const TTL_MS = 1000, PAUSE_MS = 320;
+
+export class Witness extends Player {
+	constructor(world, breaks) {
+		super(world, { key: false });
+		Object.assign(this, { breaks, ticks: new Map(), grids: [], silences: 0 });
+	}
+
+	start() {
+		this.watching = true;
+		this.loop = this.watch();
+	}
+
+	async watch() {
+		while (this.watching) {
+			if (!this.socket || this.closed !== undefined) {
+				try {
+					const opened = this.listen({ auth: false });
+					this.socket.on('message', (data) => this.hear(JSON.parse(data.toString())));
+					await opened;
+				} catch {
+					this.silences++;
+				}
+			}
+			await sleep(200);
+		}
+	}
+
+	async finish() {
+		this.watching = false;
+		await this.loop;
+		this.socket?.terminate();
+		if (this.undocumented)
+			this.breaks(this.undocumented.message);
+	}
+
+	hear(m) {
+		if (m.type === 'price') {
+			const before = this.ticks.get(m.t);
+			if (before !== undefined && before !== m.p)
+				this.breaks(`two prices at ${m.t}: ${before} and ${m.p}`);
+			this.ticks.set(m.t, m.p);
+		} else if (m.type === 'grid' && m.quote_id > (this.grids.at(-1)?.quote_id ?? -1)) {
+			this.grids.push(m);
+		}
+	}
+
+	// The rates at which a bet of that moment may have been written; undefined when not every quote of its time was heard: they come
+	// five a second, so that a longer pause is one that is missing.
+	ratesAt(cell, placed_at) {
+		const [t0, low] = cell.split('_').map(Number);
+		const near = this.grids.filter((g) => g.t >= placed_at - TTL_MS - PAUSE_MS && g.t <= placed_at + PAUSE_MS);
+		const times = [placed_at - TTL_MS, ...near.map((g) => g.t), placed_at];
+		if (times.slice(1).some((t, i) => Math.abs(t - times[i]) > PAUSE_MS))
+			return undefined;
+		return near.map((g) => g.rates[g.columns.indexOf(t0)]?.[(low - g.rows.low) / g.rows.height]).filter((r) => r > 0);
+	}
+}
