@@ -243,7 +243,8 @@ export class Referee {
 			const rates = this.witness.ratesAt(a.cell, a.placed_at);
 			if (rates === undefined)
 				continue;
-			assert.ok(rates.includes(a.rate), `at ${a.rate}, where the quotes of that second said ${rates}: ${JSON.stringify(a)}`);
+			assert.ok(rates.includes(a.rate), `at ${a.rate}, where the quotes of that second said ${rates}: ${JSON.stringify(a)} ` +
+				this.witness.sightings(a.cell, a.rate, a.placed_at));
 			this.checked.rates++;
 		}
 	}

@@ -4,6 +4,8 @@ import { Player } from '../e2e/lib/player.mjs';
 
 const TTL_MS = 1000, PAUSE_MS = 320;
 
+const rateIn = (g, t0, low) => g.rates[g.columns.indexOf(t0)]?.[(low - g.rows.low) / g.rows.height];
+
 export class Witness extends Player {
 	constructor(world, breaks) {
 		super(world, { key: false });
@@ -57,6 +59,13 @@ export class Witness extends Player {
 		const times = [placed_at - TTL_MS, ...near.map((g) => g.t), placed_at];
 		if (times.slice(1).some((t, i) => Math.abs(t - times[i]) > PAUSE_MS))
 			return undefined;
-		return near.map((g) => g.rates[g.columns.indexOf(t0)]?.[(low - g.rows.low) / g.rows.height]).filter((r) => r > 0);
+		return near.map((g) => rateIn(g, t0, low)).filter((r) => r > 0);
+	}
+
+	// Where that rate was seen for that cell, in ms from the moment: what to look at when it was not where it should be.
+	sightings(cell, rate, at) {
+		const [t0, low] = cell.split('_').map(Number);
+		const around = this.grids.filter((g) => Math.abs(g.t - at) < 3 * TTL_MS).map((g) => [g.t - at, rateIn(g, t0, low)]);
+		return JSON.stringify({ same: this.grids.filter((g) => rateIn(g, t0, low) === rate).map((g) => g.t - at), around });
 	}
 }
