@@ -42,6 +42,13 @@ function watch() {
 	Object.assign(globalThis, { seenOfPage: { frames, violations } });
 }
 
+// E2E_THROTTLE: how many times slower the page's own thread is than this machine.
+async function slow(page) {
+	const rate = Number(process.env.E2E_THROTTLE ?? 1);
+	if (rate > 1)
+		await (await page.context().newCDPSession(page)).send('Emulation.setCPUThrottlingRate', { rate });
+}
+
 export class Visitor {
 	// context: a browser context to share, as a second tab does.
 	static async open(product, browser, options = DESKTOP, context = undefined, before = undefined) {
@@ -60,6 +67,7 @@ export class Visitor {
 				v.complaints.push(`asked elsewhere: ${r.url()}`);
 		});
 		await v.page.addInitScript(watch);
+		await slow(v.page);
 		await before?.(v.page);
 		await v.page.goto(`${product.origin}/`);
 		await v.page.waitForFunction(() => /\d/.test(document.querySelector('#price')?.textContent ?? ''), null);
