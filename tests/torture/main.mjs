@@ -13,7 +13,7 @@ import { World, work } from './world.mjs';
 
 const env = (name, otherwise) => Number(process.env[name] || otherwise);
 const SECONDS = env('TORTURE_SECONDS', 300), ROUND = env('TORTURE_ROUND', 300), MOST = env('TORTURE_FAULTS', Infinity);
-const HEAL_MS = 240_000, CROWD = 30;
+const HEAL_MS = 60_000, CROWD = 30;
 const stateFile = path.join(work, 'state.json');
 
 function begin() {

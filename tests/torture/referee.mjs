@@ -257,7 +257,7 @@ export class Referee {
 	}
 
 	async all(players, told) {
-		await until('all bets to be decided', 180_000, async () => {
+		await until('all bets to be decided', 60_000, async () => {
 			const [{ n }] = await this.world.rows(this.world.books().at(-1), 'SELECT count(*) AS n FROM bets WHERE status = 1');
 			return n === 0;
 		}, 1000);

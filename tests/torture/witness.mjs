@@ -55,9 +55,9 @@ export class Witness extends Player {
 	// five a second, so that a longer pause is one that is missing.
 	ratesAt(cell, placed_at) {
 		const [t0, low] = cell.split('_').map(Number);
-		const near = this.grids.filter((g) => g.t >= placed_at - TTL_MS - PAUSE_MS && g.t <= placed_at + PAUSE_MS);
-		const times = [placed_at - TTL_MS, ...near.map((g) => g.t), placed_at];
-		if (times.slice(1).some((t, i) => Math.abs(t - times[i]) > PAUSE_MS))
+		const from = this.grids.findLastIndex((g) => g.t < placed_at - TTL_MS), to = this.grids.findIndex((g, i) => i > from && g.t > placed_at);
+		const near = from < 0 || to < 0 ? [] : this.grids.slice(from, to + 1);
+		if (near.length < 2 || near.slice(1).some((g, i) => Math.abs(g.t - near[i].t) > PAUSE_MS))
 			return undefined;
 		return near.map((g) => rateIn(g, t0, low)).filter((r) => r > 0);
 	}
