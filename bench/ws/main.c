@@ -3,6 +3,7 @@
  * stdout. The suite is scripts/bench-ws' business. */
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -232,9 +233,9 @@ static int phase_hold(struct bench *b)
 	for (int64_t until = clk_mono_ms() + b->o.hold * 1000; r == 0 && clk_mono_ms() < until;) {
 		swarm_mark(&b->swarm);
 		r = swarm_watch(&b->swarm, HOLD_TELLS_MS);
-		(void) printf("{\"up\":%zu,\"age_p50_ms\":%lld,\"age_p99_ms\":%lld,\"lost\":%llu,\"wrong\":%llu,\"own\":%llu}\n", b->swarm.up,
-				(long long) swarm_age(sums, 0.5), (long long) swarm_age(sums, 0.99), (unsigned long long) sums->lost,
-				(unsigned long long) sums->wrong, (unsigned long long) sums->own);
+		(void) printf("{\"up\":%zu,\"age_p50_ms\":%" PRId64 ",\"age_p99_ms\":%" PRId64 ",\"lost\":%" PRIu64 ",\"wrong\":%" PRIu64
+				",\"own\":%" PRIu64 "}\n", b->swarm.up, swarm_age(sums, 0.5), swarm_age(sums, 0.99), sums->lost, sums->wrong,
+				sums->own);
 		(void) fflush(stdout);
 	}
 	return r;
