@@ -233,9 +233,9 @@ static int phase_hold(struct bench *b)
 	for (int64_t until = clk_mono_ms() + b->o.hold * 1000; r == 0 && clk_mono_ms() < until;) {
 		swarm_mark(&b->swarm);
 		r = swarm_watch(&b->swarm, HOLD_TELLS_MS);
-		(void) printf("{\"up\":%zu,\"age_p50_ms\":%" PRId64 ",\"age_p99_ms\":%" PRId64 ",\"lost\":%" PRIu64 ",\"wrong\":%" PRIu64
-				",\"own\":%" PRIu64 "}\n", b->swarm.up, swarm_age(sums, 0.5), swarm_age(sums, 0.99), sums->lost, sums->wrong,
-				sums->own);
+		(void) printf("{\"up\":%zu,\"age_p50_ms\":%" PRId64 ",\"age_p99_ms\":%" PRId64, b->swarm.up, swarm_age(sums, 0.5),
+				swarm_age(sums, 0.99));
+		(void) printf(",\"lost\":%" PRIu64 ",\"wrong\":%" PRIu64 ",\"own\":%" PRIu64 "}\n", sums->lost, sums->wrong, sums->own);
 		(void) fflush(stdout);
 	}
 	return r;
