@@ -58,13 +58,14 @@ deploy_under_load()
 {
 	local since took load_reason gap
 	find_rate || return
+	make_release r2
 	since=$(date +%s%3N)
-	load_start deploy 25 || return
+	load_start deploy 60 || return
 	sleep 2
 	took=$SECONDS
 	deploy r2 || return
 	took=$((SECONDS - took))
-	load_end deploy || return
+	load_end_now deploy || return
 	load_reason=$reason
 	[ "$(current_release)" = r2 ] && all_ready && told_is_in_the_book || return
 	gap=$(longest_gap "$since")
@@ -75,12 +76,12 @@ deploy_under_load()
 rollback_under_load()
 {
 	local took load_reason
-	load_start rollback 20 || return
+	load_start rollback 60 || return
 	sleep 2
 	took=$SECONDS
 	roll_back || return
 	took=$((SECONDS - took))
-	load_end rollback || return
+	load_end_now rollback || return
 	load_reason=$reason
 	[ "$(current_release)" = r1 ] && all_ready && told_is_in_the_book || return
 	reason="$took s; $load_reason"
@@ -93,10 +94,10 @@ bad_release_goes_back()
 	make_release bad
 	printf '#!/bin/sh\n[ "$1" = --check-config ] || exit 70\n' >"$stage/bad/tap-trading-api"
 	cp -r "$stage/bad" "$work/$machine/root/opt/tap-trading/releases/"
-	load_start bad 20 || return
+	load_start bad 60 || return
 	sleep 1
 	m /opt/tap-trading/releases/bad/host activate bad && return 1
-	load_end bad || return
+	load_end_now bad || return
 	[ "$(current_release)" = r1 ] && all_ready
 }
 

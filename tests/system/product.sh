@@ -66,7 +66,7 @@ ssh_options()
 # The real scripts, from this side, over the machine's own network. Who deploys has a machine of his own: here he is in nobody's way.
 deploy()
 {
-	net nice -n 10 env SKIP_BUILD=1 TESTS='' NAME="$1" SSH_OPTIONS="$(ssh_options)" scripts/deploy root@127.0.0.1
+	net nice -n 10 env STAGED="$stage/$1" TESTS='' SSH_OPTIONS="$(ssh_options)" scripts/deploy root@127.0.0.1
 }
 
 roll_back()
@@ -133,6 +133,14 @@ load_start()
 count()
 {
 	grep -o "\"$2\":[0-9]*" "$work/load.$1" | head -n 1 | cut -d: -f2
+}
+
+# load_end_now NAME: it is ended before its time, a moment after what it was to outlast; had it ended by itself, nothing would be said.
+load_end_now()
+{
+	sleep 3
+	kill -TERM "$load" || { reason="the load ended before"; return 1; }
+	load_end "$1"
 }
 
 # load_end NAME: no player saw anything: every bet was answered by the game's own rules, 202 or 409, or from the book (200), when
