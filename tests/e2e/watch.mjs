@@ -216,7 +216,7 @@ test('every command is one that the product takes', async () => {
 		assert.notEqual(out, '', line);
 		seen.add(command.split(' ')[0]);
 	}
-	assert.deepEqual([...seen].sort(), ['curl', 'redis-cli', 'tap-trading-ctl']);
+	assert.deepEqual([...seen].sort(), ['curl', 'tap-redis-cli', 'tap-trading-ctl']);
 });
 
 test('fields and components that the journal is asked for are those that are written', () => {
