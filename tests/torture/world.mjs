@@ -28,6 +28,7 @@ export class World extends Product {
 			const [first, last] = (process.env.E2E_PORTS || '20000-31999').split('-').map(Number);
 			const base = first + 100 * dice.whole(0, Math.floor((last + 1 - first) / 100) - 1);
 			const world = new World('torture', base);
+			World.open = world;
 			try {
 				await world.begin(untilMonday_ms);
 				return world;
@@ -43,6 +44,7 @@ export class World extends Product {
 		this.dir = path.join(work, 'round');
 		this.var = path.join(this.dir, 'var');
 		this.net = `tort-${process.pid}`;
+		may('umount', '-l', path.join(this.dir, 'disk')); // of a run that was killed
 		rmSync(this.dir, { recursive: true, force: true });
 		mkdirSync(this.var, { recursive: true });
 		this.beginClock(untilMonday_ms);
@@ -201,6 +203,7 @@ export class World extends Product {
 	}
 
 	async end() {
+		World.open = undefined;
 		this.hangDisk(false);
 		this.cut(false);
 		await this.stop().catch(() => {});
