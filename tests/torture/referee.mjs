@@ -73,7 +73,9 @@ export class Referee {
 
 	// Each column by its own evidence, the chain of them, and each price as it was heard.
 	columns({ columns }) {
-		const judged = new Map();
+		const judged = new Map(), times = [...columns.keys()];
+		for (let t0 = Math.min(...times); t0 < Math.max(...times); t0 += W)
+			assert.ok(columns.has(t0), `column ${t0} passed and is not recorded`);
 		for (const c of [...columns.values()].sort((a, b) => a.t0 - b.t0)) {
 			const ticks = decodePath(c.path), j = judge(ticks, c.t0, c.prev), what = `column ${c.t0}`;
 			judged.set(c.t0, j);
