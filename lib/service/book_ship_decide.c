@@ -74,7 +74,8 @@ int ship_find_path(struct maker *m, int64_t t0_s)
 		if (r == 0)
 			r = book_evidence(m->db, t0_s, m->ticks, PATH_TICKS_MAX, &n);
 		if (r != 0)
-			return r < 0 ? err_trace(r) : ship_other(m, "a bet of column %lld is decided, which is not recorded", (long long) t0_s);
+			return r < 0 ? err_trace(r) : ship_other(m, "a bet of column %lld is decided, which is not recorded",
+					(long long) t0_s);
 	}
 	m->path = path_cut(m->ticks, n, t0_s, m->rules->column_s, m->rules->max_tick_gap_ms);
 	struct hash digest = path_digest(&m->path, &column.prev_digest);
