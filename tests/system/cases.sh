@@ -15,13 +15,35 @@ fresh_install()
 	[ "$(m curl -sS -o /dev/null -w '%{http_code} %{redirect_url}' -H 'Host: tap.example.com' http://127.0.0.1/x)" = '308 https://tap.example.com/x' ]
 }
 
+# TAP_CLONE=1: from sources alone, by the one command that the papers name. What it would fetch from registries lies there, because the
+# machine has no network: Debian's packages in its root, the page's in the clone.
+install_from_a_clone()
+{
+	local at=$work/$machine/root/root/clone name before
+	git -c safe.directory='*' clone -q . "$at" || return
+	for name in packages/client web; do
+		cp -r "$name/node_modules" "$at/$name/" || return
+	done
+	{ cat systemd/tap.env.example && site_settings; } >"$work/$machine/root/etc/tap-trading/tap.env"
+	m sh -c 'cd /root/clone && scripts/install --origin https://tap.example.com' || return
+	all_ready && [[ $(current_release) = *-$(git -c safe.directory='*' rev-parse --short HEAD) ]] || return
+	before=$(state_of_install)
+	# And again: built from the same sources it is the same release, and nothing else changes either.
+	m sh -c 'cd /root/clone && scripts/install --origin https://tap.example.com' || return
+	[ "$before" = "$(state_of_install)" ] && all_ready
+}
+
+state_of_install()
+{
+	m sh -c 'sha256sum /etc/tap-trading/tap.env /etc/tap-trading/tls/* /etc/tap-trading/credentials/* /etc/systemd/system/tap-*.*; id tap-api; ls /opt/tap-trading/releases' 2>/dev/null
+}
+
 install_again()
 {
-	local before after
-	before=$(m sh -c 'sha256sum /etc/tap-trading/tap.env /etc/tap-trading/tls/* /etc/tap-trading/credentials/* /etc/systemd/system/tap-*.*; id tap-api')
+	local before
+	before=$(state_of_install)
 	m /root/release/r1/host install --origin https://tap.example.com || return
-	after=$(m sh -c 'sha256sum /etc/tap-trading/tap.env /etc/tap-trading/tls/* /etc/tap-trading/credentials/* /etc/systemd/system/tap-*.*; id tap-api')
-	[ "$before" = "$after" ] && all_ready
+	[ -n "$before" ] && [ "$before" = "$(state_of_install)" ] && all_ready
 }
 
 units_are_tight()
