@@ -26,7 +26,7 @@ install_from_a_clone()
 	done
 	{ cat systemd/tap.env.example && site_settings; } >"$work/$machine/root/etc/tap-trading/tap.env"
 	m sh -c 'cd /root/clone && scripts/install --origin https://tap.example.com' || return
-	all_ready && [[ $(current_release) = *-$(git -c safe.directory='*' rev-parse --short HEAD) ]] || return
+	all_ready && [[ $(current_release) = *-$(git -C "$at" rev-parse --short HEAD) ]] || return
 	before=$(state_of_install)
 	# And again: built from the same sources it is the same release, and nothing else changes either.
 	m sh -c 'cd /root/clone && scripts/install --origin https://tap.example.com' || return
