@@ -147,6 +147,9 @@ struct store_stats {
 };
 void store_stats(const struct store *s, struct store_stats *ret);
 
+/* From now on nothing of this connection is synced: for a file that is made aside, and synced whole (store_sync, its WAL too) before it
+ * is given its name. Outside a transaction. */
+MUST_CHECK int store_unsynced(struct store *s);
 /* The gate alone, for what is no transaction (renaming a week's file in). */
 MUST_CHECK int store_gate_enter(struct store *s);
 void store_gate_leave(struct store *s);

@@ -93,13 +93,13 @@ int archive_press(struct job *j)
 	bool plain = is_no_such_book(r);
 	if (r != 0 && !plain)
 		return r;
+	char what[200] = "pressed";
 	j->a.form = plain ? WEEK_ARCHIVE_PLAIN : WEEK_ARCHIVE_PRESSED;
 	if (plain) {
-		char what[200];
 		(void) snprintf(what, sizeof what, "goes as it is: %.180s", err_text());
-		archive_told(j, what);
 		err_clear();
 	}
+	archive_told(j, what);
 	r = archive_remove_book(j->thawed);
 	return r == 0 && plain ? archive_remove_book(j->pressed) : r;
 }

@@ -19,7 +19,8 @@ static const char pressed_1_up[] =
 	" low_unit INTEGER NOT NULL, low_base INTEGER NOT NULL, stake_unit INTEGER NOT NULL) STRICT;"
 	"CREATE TABLE placed(row INTEGER PRIMARY KEY, at INTEGER NOT NULL, user INTEGER NOT NULL, t0 INTEGER NOT NULL,"
 	" low INTEGER NOT NULL, stake INTEGER NOT NULL, rate INTEGER NOT NULL, better INTEGER NOT NULL, signed INTEGER NOT NULL,"
-	" status INTEGER NOT NULL, signer INTEGER NOT NULL, nonce BLOB NOT NULL) STRICT;"
+	" status INTEGER NOT NULL, signer INTEGER NOT NULL) STRICT;"
+	"CREATE TABLE nonces(first INTEGER PRIMARY KEY, nonces BLOB NOT NULL) STRICT;"
 	"CREATE TABLE carried(t0 INTEGER NOT NULL, low INTEGER NOT NULL, user INTEGER NOT NULL, stake INTEGER NOT NULL,"
 	" rate INTEGER NOT NULL, rate_min INTEGER NOT NULL, placed_at INTEGER NOT NULL, signed_at INTEGER NOT NULL,"
 	" nonce BLOB NOT NULL, status INTEGER NOT NULL, signer INTEGER NOT NULL, PRIMARY KEY(t0, low, user)) STRICT, WITHOUT ROWID;"
@@ -30,10 +31,11 @@ static const char pressed_1_up[] =
 	"CREATE TABLE commits(first INTEGER PRIMARY KEY, sizes BLOB NOT NULL) STRICT;"
 	"CREATE VIEW bets AS"
 	" WITH said AS (SELECT sum(at) OVER (ORDER BY row) AS placed_at, sum(signer) OVER (PARTITION BY user ORDER BY row) AS who,"
-	"  * FROM placed),"
+	"  row_number() OVER (ORDER BY row) - 1 AS nth, * FROM placed),"
 	" every AS (SELECT (placed_at / 1000 / t0_unit + t0) * t0_unit AS t0, (low_base + low) * low_unit AS low, user,"
-	"  stake * stake_unit AS stake, rate, rate - better AS rate_min, placed_at, placed_at / 1000 - signed AS signed_at, nonce,"
-	"  status, row AS bet_row, who AS signer FROM said, pressed"
+	"  stake * stake_unit AS stake, rate, rate - better AS rate_min, placed_at, placed_at / 1000 - signed AS signed_at,"
+	"  substr(nonces, 1 + nth % 1024 * 16, 16) AS nonce, status, row AS bet_row, who AS signer"
+	"  FROM said CROSS JOIN pressed CROSS JOIN nonces ON nonces.first = nth - nth % 1024"
 	"  UNION ALL SELECT t0, low, user, stake, rate, rate_min, placed_at, signed_at, nonce, status, 0, signer FROM carried)"
 	" SELECT t0, low, user, stake, rate, rate_min, placed_at, signed_at, nonce, status, bet_row,"
 	"  CASE status WHEN 2 THEN stake * rate / 10000 WHEN 4 THEN stake ELSE 0 END AS payout, signer FROM every;"
@@ -45,7 +47,7 @@ static const char pressed_1_up[] =
 	" UNION ALL SELECT id, user, amount, ref_type, ref_id, at FROM others;";
 static const char pressed_1_down[] =
 	"DROP VIEW transaction_ledger; DROP VIEW bets; DROP TABLE commits; DROP TABLE payouts; DROP TABLE others; DROP TABLE carried;"
-	"DROP TABLE placed; DROP TABLE pressed;";
+	"DROP TABLE nonces; DROP TABLE placed; DROP TABLE pressed;";
 const struct store_schema schema_pressed = { 0x54415050 /* TAPP */,
 	(const struct store_migration[]){ { 1, pressed_1_up, pressed_1_down }, { 0, NULL, NULL } } };
 
@@ -170,7 +172,8 @@ struct presser {
 	struct press_units units;
 	struct press_user *users;
 	int64_t n_users;
-	int64_t at_ms;             /* of the bet before */
+	int64_t at_ms, bets;       /* of the bet before; how many there were */
+	struct buf nonces;         /* of those since the last row of them */
 	struct payout_run {
 		int64_t first, n, t0, after_low, after_user, at, last_low, last_user;
 	} run;
@@ -257,6 +260,19 @@ static int take_carried(struct presser *p)
 	return err_trace(r);
 }
 
+static int put_nonces(struct presser *p)
+{
+	int64_t n = (int64_t) p->nonces.n / NONCE_SIZE;
+	if (n == 0)
+		return 0;
+	struct stmt *st = store_stmt(p->w.to, "INSERT INTO nonces(first, nonces) VALUES (?1, ?2)");
+	stmt_int(st, 1, p->bets - n);
+	stmt_blob(st, 2, p->nonces.p, p->nonces.n);
+	int r = p->nonces.failed ? -ENOMEM : ledger_must(stmt_run(st), "nonces");
+	buf_clear(&p->nonces);
+	return r;
+}
+
 static int take_bet(struct presser *p, const struct raw_row *row)
 {
 	struct cell cell;
@@ -267,8 +283,8 @@ static int take_bet(struct presser *p, const struct raw_row *row)
 	if (r != 0)
 		return r < 0 ? err_trace(r) : press_cannot("row %" PRId64 " is of a bet that is not there", row->id);
 	struct press_user *user = &p->users[row->user];
-	struct stmt *st = store_stmt(p->w.to, "INSERT INTO placed(row, at, user, t0, low, stake, rate, better, signed, status, signer,"
-			" nonce) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)");
+	struct stmt *st = store_stmt(p->w.to, "INSERT INTO placed(row, at, user, t0, low, stake, rate, better, signed, status, signer)"
+			" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)");
 	stmt_int(st, 1, row->id);
 	stmt_int(st, 2, row->at_ms - p->at_ms);
 	stmt_int(st, 3, row->user);
@@ -280,10 +296,12 @@ static int take_bet(struct presser *p, const struct raw_row *row)
 	stmt_int(st, 9, row->at_ms / 1000 - b.bet.signed_s);
 	stmt_int(st, 10, b.bet.state);
 	stmt_int(st, 11, b.bet.signer - user->signer);
-	stmt_blob(st, 12, b.bet.nonce, NONCE_SIZE);
 	user->signer = b.bet.signer;
 	p->at_ms = row->at_ms;
-	return ledger_must(stmt_run(st), "placed");
+	p->bets++;
+	buf_put(&p->nonces, b.bet.nonce, NONCE_SIZE);
+	r = ledger_must(stmt_run(st), "placed");
+	return r == 0 && p->bets % NONCES_EACH == 0 ? put_nonces(p) : r;
 }
 
 static int take_other(struct presser *p, const struct raw_row *row)
@@ -366,7 +384,9 @@ static int take_rows(struct presser *p)
 			return r;
 		}
 	}
-	return r == 0 ? end_run(p) : err_trace(r);
+	if (r == 0)
+		r = end_run(p);
+	return r == 0 ? put_nonces(p) : err_trace(r);
 }
 
 static int put_commits(struct presser *p, int64_t first, struct buf *sizes)
@@ -426,7 +446,8 @@ static int press_all(struct presser *p, int version)
 
 int book_press(struct store *book, struct store *to, const struct book_pace *pace)
 {
-	struct presser p = { .book = book, .w = { .to = to, .pace = pace } };
+	struct presser p = { .book = book, .w = { .to = to, .pace = pace },
+		.nonces = BUF_INIT(NONCES_EACH * NONCE_SIZE + 1) };
 	int version = store_version(book);
 	int r = version < 0 ? version : store_begin(book);
 	if (r != 0)
@@ -439,5 +460,6 @@ int book_press(struct store *book, struct store *to, const struct book_pace *pac
 	store_rollback(to);
 	store_rollback(book);
 	free(p.users);
+	buf_free(&p.nonces);
 	return r == -ENOSPC ? STORE_E_FULL : err_trace(r);
 }

@@ -5,6 +5,7 @@
  *   placed     a row for each bet of the week, by the row of the ledger that took its stake: `at` ms after the bet before it; the cell
  *              and the stake in units of `pressed` (the greatest that divide them all); what it paid less than it was offered; how many
  *              seconds before it was signed; the change of its user's signer
+ *   nonces     those of the bets first, first + 1 ..., counted from 0: what is random lies together, and the rest closer to its like
  *   carried    the bets that were open when the week began, as they stand
  *   others     the ledger's rows of no bet, as they stand
  *   payouts    n rows of the ledger from first_row on, at one moment: what the column's decided bets after (after_low, after_user) paid

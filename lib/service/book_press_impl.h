@@ -9,6 +9,7 @@
 
 enum {
 	COMMITS_EACH = 4096,
+	NONCES_EACH = 1024, /* said again in the view `bets` */
 	ROWS_A_COMMIT = 16384, /* of the file that is made */
 	WAL_PAGES = 4000
 };

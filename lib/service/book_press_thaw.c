@@ -22,6 +22,9 @@ struct thawer {
 	int version;
 	struct press_user *users;
 	int64_t n_users;
+	struct stmt *nonces;       /* at the row whose first nonces_left are still to come */
+	const uint8_t *nonce;
+	size_t nonces_left;
 	struct stmt *placed, *others, *payouts; /* each at its next row, whose id stands in next_*; 0: none is left */
 	int64_t next_placed, next_other, next_payouts;
 	int64_t at_ms;             /* of the bet before */
@@ -50,8 +53,9 @@ static int step_on(struct stmt *st, int64_t *next)
 
 static int begin_walks(struct thawer *t)
 {
-	t->placed = store_stmt(t->from, "SELECT row, at, user, t0, low, stake, rate, better, signed, status, signer, nonce FROM placed"
+	t->placed = store_stmt(t->from, "SELECT row, at, user, t0, low, stake, rate, better, signed, status, signer FROM placed"
 			" ORDER BY row");
+	t->nonces = store_stmt(t->from, "SELECT nonces FROM nonces ORDER BY first");
 	t->others = store_stmt(t->from, "SELECT " ROW_COLUMNS " FROM others ORDER BY id");
 	t->payouts = store_stmt(t->from, "SELECT first_row, n, t0, after_low, after_user, at FROM payouts ORDER BY first_row");
 	int r = step_on(t->placed, &t->next_placed);
@@ -159,12 +163,29 @@ static int append(struct thawer *t, int64_t id, int64_t user, struct raw_row *ro
 	return r == 0 && row->id != id ? press_cannot("row %" PRId64 " comes as row %" PRId64, id, row->id) : r;
 }
 
+static int next_nonce(struct thawer *t, uint8_t ret[NONCE_SIZE])
+{
+	if (t->nonces_left == 0) {
+		size_t n;
+		int r = stmt_step(t->nonces);
+		if (r <= 0)
+			return r < 0 ? err_trace(r) : press_cannot("there are fewer nonces than bets");
+		t->nonce = stmt_col_blob(t->nonces, 0, &n);
+		t->nonces_left = n / NONCE_SIZE;
+		if (n == 0 || n % NONCE_SIZE)
+			return press_cannot("the nonces are damaged");
+	}
+	memcpy(ret, t->nonce, NONCE_SIZE);
+	t->nonce += NONCE_SIZE;
+	t->nonces_left--;
+	return 0;
+}
+
 static int make_bet(struct thawer *t)
 {
 	struct stmt *st = t->placed;
 	const struct press_units *u = &t->units;
 	char ref[ULID_TEXT_SIZE];
-	size_t n;
 	int64_t at = t->at_ms += stmt_col_int(st, 1), user = stmt_col_int(st, 2), row = t->next_placed;
 	if (user < 1 || user >= t->n_users)
 		return press_cannot("no account %" PRId64, user);
@@ -174,12 +195,12 @@ static int make_bet(struct thawer *t)
 		.stake = money_of(stmt_col_int(st, 5) * u->stake), .rate = { (int32_t) stmt_col_int(st, 6) },
 		.rate_min = { (int32_t) (stmt_col_int(st, 6) - stmt_col_int(st, 7)) },
 		.signed_s = at / 1000 - stmt_col_int(st, 8), .signer = t->users[user].signer += stmt_col_int(st, 10) };
-	const void *nonce = stmt_col_blob(st, 11, &n);
 	struct raw_row raw = { .ref_type = LEDGER_BET, .amount = amount_out(b.stake).micros, .at_ms = at };
-	if (n != NONCE_SIZE || !ledger_name_bet(&raw, &b, ref))
+	if (!ledger_name_bet(&raw, &b, ref))
 		return press_cannot("the bet of row %" PRId64 " is damaged", row);
-	memcpy(b.nonce, nonce, NONCE_SIZE);
-	int r = put_bet(t, &b, row);
+	int r = next_nonce(t, b.nonce);
+	if (r == 0)
+		r = put_bet(t, &b, row);
 	if (r == 0)
 		r = append(t, row, user, &raw, &b);
 	return r == 0 ? step_on(t->placed, &t->next_placed) : r;
@@ -319,14 +340,14 @@ static int make_commits(struct thawer *t, struct paid *p)
 			return r;
 		}
 	}
-	if (r == 0 && (t->next_placed || t->next_other || t->next_payouts || p->left))
+	if (r == 0 && (t->next_placed || t->next_other || t->next_payouts || p->left || t->nonces_left))
 		r = press_cannot("there are rows after the last commit");
 	return err_trace(r);
 }
 
 static int put_whole(void *u, const char *table, const char *sql)
 {
-	static const char *const own[] = { "pressed", "placed", "carried", "others", "payouts", "commits" };
+	static const char *const own[] = { "pressed", "placed", "nonces", "carried", "others", "payouts", "commits" };
 	struct thawer *t = u;
 	(void) sql;
 	for (size_t i = 0; i < ARRAY_LEN(own); i++)

@@ -89,6 +89,8 @@ async function clock(world, dice) {
 
 async function cut(world, dice) {
 	const ms = dice.whole(200, 6000);
+	if (!world.canCut)
+		return undefined;
 	world.cut(true);
 	await sleep(ms);
 	world.cut(false);
