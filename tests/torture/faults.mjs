@@ -44,22 +44,26 @@ async function redisFlush(world) {
 	return '';
 }
 
+// Who writes to a disk that hangs waits: filling it then would stop the chamber itself, which is to wake it.
+async function alone(world, ms, begin, end) {
+	if (world.diskIsHurt)
+		return undefined;
+	world.diskIsHurt = true;
+	begin();
+	await sleep(ms);
+	end();
+	world.diskIsHurt = false;
+	return `${ms} ms`;
+}
+
 async function diskFull(world, dice) {
 	const ms = dice.whole(300, 5000);
-	world.fillDisk();
-	await sleep(ms);
-	world.freeDisk();
-	return `${ms} ms`;
+	return alone(world, ms, () => world.fillDisk(), () => world.freeDisk());
 }
 
 async function diskHangs(world, dice) {
 	const ms = dice.whole(20, 1500);
-	if (!world.canHang)
-		return undefined;
-	world.hangDisk(true);
-	await sleep(ms);
-	world.hangDisk(false);
-	return `${ms} ms`;
+	return world.canHang ? alone(world, ms, () => world.hangDisk(true), () => world.hangDisk(false)) : undefined;
 }
 
 async function store(world, dice) {
