@@ -17,15 +17,16 @@ static void take_newest(struct ws *w, struct buf *slot, bool *has, struct buf *i
 	(void) pthread_mutex_unlock(&w->inbox.lock);
 }
 
+/* The price is taken first and the word is acted on first: so a word that was said before a price is never heard after it. */
 static void read_boards(struct ws *w)
 {
-	_cleanup_(buf_free) struct buf text = BUF_INIT(MSG_GRID_MAX);
+	_cleanup_(buf_free) struct buf price = BUF_INIT(MSG_EVENT_MAX), text = BUF_INIT(MSG_GRID_MAX);
+	take_newest(w, &w->inbox.price, &w->inbox.has_price, &price);
 	take_newest(w, &w->inbox.status, &w->inbox.has_status, &text);
 	if (text.n && !text.failed)
 		board_reported(w, text.p, text.n);
-	take_newest(w, &w->inbox.price, &w->inbox.has_price, &text);
-	if (text.n && !text.failed)
-		board_price(w, &text);
+	if (price.n && !price.failed)
+		board_price(w, &price);
 	take_newest(w, &w->inbox.grid, &w->inbox.has_grid, &text);
 	if (text.n && !text.failed)
 		board_grid(w, &text);

@@ -4,8 +4,9 @@ import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import { readFileSync, readdirSync } from 'node:fs';
 import test, { after, before } from 'node:test';
-import { Visitor, launch } from './lib/browser.mjs';
-import { Player, USD, middle } from './lib/player.mjs';
+import { Visitor, WAIT_MS, launch } from './lib/browser.mjs';
+import { Bettor } from './lib/bettor.mjs';
+import { USD } from './lib/player.mjs';
 import { Product, until } from './lib/product.mjs';
 
 let product, browser, page, view, player;
@@ -13,10 +14,11 @@ const complaints = [];
 
 before(async () => {
 	[product, browser] = await Promise.all([Product.start('ops'), launch()]);
-	player = new Player(product);
+	player = new Bettor(product);
 	assert.equal((await player.login()).status, 201);
 	const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, colorScheme: 'dark', reducedMotion: 'reduce' });
 	page = await context.newPage();
+	page.setDefaultTimeout(WAIT_MS);
 	page.on('pageerror', (e) => complaints.push(e.message));
 	page.on('console', (m) => {
 		if (['error', 'warning'].includes(m.type()) && !/^Failed to load resource/.test(m.text()))
@@ -37,7 +39,7 @@ const findings = async () => (await page.locator('#findings').innerText());
 const dollars = (text) => Math.round(Number(text.replace(/[^\d.-]/g, '')) * 100) * 10_000;
 
 test('it shows what the daemons say', async () => {
-	assert.equal(await page.locator('#daemons tbody tr').count(), 5);
+	await until('five daemons', WAIT_MS, async () => await page.locator('#daemons tbody tr').count() === 5);
 	await page.waitForSelector('#venues tr[data-state="live"]');
 	const says = (name, text) => until(`${name} to say ${text}`, 30_000, async () => text.test(await tile(name)));
 	await says('feed', /^healthy$/);
@@ -48,28 +50,26 @@ test('it shows what the daemons say', async () => {
 
 test('a bet stands on the map with what it may cost, and is gone when it is decided', async () => {
 	await page.waitForSelector('#map-none');
-	const { body: grid } = await player.get('/grid');
-	const { cell } = middle(grid, grid.rows.low + 12 * grid.rows.height, 3);
-	const placed = await player.post(await player.signed({ cell, stake: 5 * USD, rate: 10_100 }));
+	const { answer: placed } = await player.place(5, { stake: 5 * USD });
 	assert.equal(placed.status, 202, placed.text);
 	const payout = Math.floor(5 * USD * placed.body.rate / 10_000);
-	await page.waitForSelector(`#map td[data-payout="${payout}"]`, { timeout: 30_000 });
-	await until('the sum of it', 15_000, async () => Math.abs(dollars(await tile('exposure')) - payout) <= 5000);
+	await page.waitForSelector(`#map td[data-payout="${payout}"]`);
+	await until('the sum of it', WAIT_MS, async () => Math.abs(dollars(await tile('exposure')) - payout) <= 5000);
 	await view.shot('ops-exposure');
 	assert.deepEqual(await view.faults(), []);
-	await page.waitForSelector('#map-none', { timeout: 90_000 });
+	await page.waitForSelector('#map-none', { timeout: 4 * WAIT_MS });
 	const bet = (await player.get(`/bets/${placed.body.bet_id}`)).body;
-	await until('the hold', 15_000, async () => Math.abs(dollars(await tile('hold')) - (5 * USD - bet.payout)) <= 5000);
+	await until('the hold', WAIT_MS, async () => Math.abs(dollars(await tile('hold')) - (5 * USD - bet.payout)) <= 5000);
 });
 
 test('what fails stands first', async () => {
 	await product.hold('ws');
-	await until('that ws is away', 20_000, async () => /^ws does not answer/.test((await findings()).replace(/^.*?failed /s, '')));
-	assert.match(await page.locator('tr[data-daemon="ws"]').innerText(), /not connected/);
+	await until('that ws is away', WAIT_MS, async () => /^ws does not answer/.test((await findings()).replace(/^.*?failed /s, '')));
+	await until('its row to say so', WAIT_MS, async () => /not connected/.test(await page.locator('tr[data-daemon="ws"]').innerText()));
 	await view.shot('ops-ws-away');
 	assert.deepEqual(await view.faults(), []);
 	product.release('ws');
-	await until('that ws is back', 20_000, async () => !/ws does not answer/.test(await findings()));
+	await until('that ws is back', WAIT_MS, async () => !/ws does not answer/.test(await findings()));
 });
 
 // Node's fetch does not let the Host header be chosen.

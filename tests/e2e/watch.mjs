@@ -10,8 +10,9 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import test, { after, before } from 'node:test';
 import { parse } from 'yaml';
-import { Player, USD, far } from './lib/player.mjs';
-import { Product } from './lib/product.mjs';
+import { Bettor } from './lib/bettor.mjs';
+import { USD } from './lib/player.mjs';
+import { Product, until } from './lib/product.mjs';
 
 const top = fileURLToPath(new URL('../..', import.meta.url));
 const source = (name) => readFileSync(path.join(top, name), 'utf8');
@@ -40,16 +41,19 @@ const scraped = {};
 
 before(async () => {
 	p = await Product.start('watch', { TAP_LOG_LEVEL: 'debug' });
-	bettor = new Player(p);
+	bettor = new Bettor(p);
 	assert.equal((await bettor.login()).status, 201);
-	const placed = await bettor.bet({ cell: far((await bettor.get('/grid')).body, 6).cell });
+	const { answer: placed } = await bettor.place(6);
 	assert.equal(placed.status, 202, placed.text);
 	bet = placed.body.bet_id;
 	const asked = await bettor.withdrawal({ amount: 2 * USD });
 	assert.equal(asked.status, 202, asked.text);
 	withdrawal = asked.body.withdrawal_id;
 	for (const [i, name] of daemons.entries())
-		scraped[name] = await (await fetch(`http://127.0.0.1:${p.base + 90 + i}/metrics`)).text();
+		await until(`${name} to be ready`, 60_000, async () => {
+			scraped[name] = await (await fetch(`http://127.0.0.1:${p.base + 90 + i}/metrics`)).text();
+			return /^tap_ready 1$/m.test(scraped[name]);
+		});
 });
 
 after(async () => {

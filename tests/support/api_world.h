@@ -235,7 +235,7 @@ static inline void world_publish(int32_t rate)
 static inline void world_market(int32_t rate)
 {
 	struct answer *a;
-	int64_t until = clk_mono_ms() + 10000;
+	int64_t until = clk_mono_ms() + 30000;
 	do {
 		assert_true(clk_mono_ms() < until);
 		world_publish(rate);

@@ -18,7 +18,7 @@
 #include "history.h"
 #include "msg.h"
 
-enum { PATIENCE_MS = 15000, TICKS_MAX = 4096 };
+enum { PATIENCE_MS = 60000, TICKS_MAX = 4096 };
 
 static struct {
 	struct redis_server redis;

@@ -3,7 +3,7 @@ import { pathOf } from '@tap-trading/client';
 import { boundsOf, dollarsOf, microOf } from '../src/account/amounts.js';
 import { drawingOf, HEIGHT, WIDTH } from '../src/account/chart.js';
 import { changesOf, type OwnLimits } from '../src/account/Limits.js';
-import { renew, type ListOf, type ListPage } from '../src/account/list.js';
+import { Reader, renew, type ListOf, type ListPage, type Reading } from '../src/account/list.js';
 import { wrongIn } from '../src/account/WithdrawForm.js';
 
 describe('amounts', () => {
@@ -45,6 +45,45 @@ describe('a list that is read again', () => {
 	});
 	it('forgets what left the range that was read', () => expect(ids(renew(list, page('hgfedcba', 'deep'), page('jgf', 'x')))).toBe('jgfedcba'));
 	it('is the fresh one when that is all', () => expect(ids(renew(list, page('hgf', 'deep'), page('j', null)))).toBe('j'));
+	it('gives what was asked for while an event has it read again, in either order', async () => {
+		const answers: ((page: ListPage<Row>) => void)[] = [], asked: (string | undefined)[] = [], settle = () => new Promise((done) => setTimeout(done));
+		let shown: Reading<Row> | undefined;
+		const reader = new Reader(list, (cursor) => {
+			asked.push(cursor);
+			return new Promise<ListPage<Row>>((answer) => answers.push(answer));
+		}, (state) => { shown = state; });
+		const answer = async (p: ListPage<Row>) => {
+			await settle();
+			answers.shift()?.(p);
+			await settle();
+		};
+		void reader.first();
+		await answer(page('hgf', 'f'));
+		void reader.more();
+		void reader.first(); // an event, while more is under way
+		await answer(page('ed', 'd'));
+		await answer(page('ihg', 'g'));
+		expect([shown?.page && ids(shown.page), shown?.page?.next, shown?.busy]).toEqual(['ihgfed', 'd', false]);
+		void reader.first();
+		void reader.more(); // asked for while an event is followed
+		void reader.more();
+		await answer(page('jih', 'h'));
+		await answer(page('dcb', null)); // d stands there already
+		expect([shown?.page && ids(shown.page), shown?.page?.next, asked]).toEqual(['jihgfedcb', null, [undefined, 'f', undefined, undefined, 'd']]);
+	});
+	it('says what failed, keeps what was there, and goes on', async () => {
+		let fails = true, shown: Reading<Row> | undefined;
+		const reader = new Reader(list, async () => {
+			if (fails)
+				throw new Error('away');
+			return page('b', null);
+		}, (state) => { shown = state; });
+		await reader.first();
+		expect([shown?.failed, shown?.page]).toEqual([true, undefined]);
+		fails = false;
+		await reader.first();
+		expect([shown?.failed, shown?.page && ids(shown.page)]).toEqual([false, 'b']);
+	});
 	it('goes on where the fresh page ends when nothing lies before it', () => expect(renew(list, page('ji', null), page('kji', 'c')).next).toBe('c'));
 });
 

@@ -23,14 +23,14 @@ export class Bettor extends Player {
 	}
 
 	// Bets on such a cell. The market moves meanwhile, as for every player: what it closed or re-priced is tried again elsewhere.
-	async place(i) {
+	async place(i, fields = {}) {
 		for (;;) {
 			const { body } = await this.get('/grid');
 			if (!cells(body).some((c) => c.i === i && c.rate > 0 && !this.tried.has(c.cell))) {
 				await sleep(250);
 				continue;
 			}
-			const bet = await this.signed({ cell: this.fresh(body, i).cell });
+			const bet = await this.signed({ ...fields, cell: this.fresh(body, i).cell });
 			const answer = await this.post(bet);
 			if (!['cell_closed', 'quote_changed', 'column_closed'].includes(answer.body?.code))
 				return { bet, answer };

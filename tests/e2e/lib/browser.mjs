@@ -42,6 +42,13 @@ function watch() {
 	Object.assign(globalThis, { seenOfPage: { frames, violations } });
 }
 
+// E2E_THROTTLE: how many times slower the page's own thread is than this machine.
+async function slow(page) {
+	const rate = Number(process.env.E2E_THROTTLE ?? 1);
+	if (rate > 1)
+		await (await page.context().newCDPSession(page)).send('Emulation.setCPUThrottlingRate', { rate });
+}
+
 export class Visitor {
 	// context: a browser context to share, as a second tab does.
 	static async open(product, browser, options = DESKTOP, context = undefined, before = undefined) {
@@ -60,6 +67,7 @@ export class Visitor {
 				v.complaints.push(`asked elsewhere: ${r.url()}`);
 		});
 		await v.page.addInitScript(watch);
+		await slow(v.page);
 		await before?.(v.page);
 		await v.page.goto(`${product.origin}/`);
 		await v.page.waitForFunction(() => /\d/.test(document.querySelector('#price')?.textContent ?? ''), null);
@@ -116,18 +124,25 @@ export class Visitor {
 		await this.page.waitForSelector(states.map((s) => `#taps [data-cell="${cell}"][data-state="${s}"]`).join(','), { state: 'attached' });
 	}
 
-	/** Bets by keys on a cell that takes it, near the price; gives what its POST said. */
+	/** Bets by keys on a cell that takes it, near the price; gives what its POST said. The market moves meanwhile: what is refused, by the
+	 *  page at once or by the server, is tried again elsewhere. */
 	async bet(right = 1, up = 0) {
-		for (let tries = 0; ; tries++) {
+		const { page } = this, posted = (r) => r.url().endsWith('/api/v1/bets') && r.request().method() === 'POST';
+		for (let tries = 0; tries < 40; tries++) {
 			await this.choose(right + tries % 3, up + (tries % 5) - 2);
-			const answer = this.page.waitForResponse((r) => r.url().endsWith('/api/v1/bets') && r.request().method() === 'POST', { timeout: 5000 })
-				.catch(() => undefined);
-			await this.page.keyboard.press('Enter');
-			const response = await answer;
-			if (response?.status() === 202)
+			const before = await page.$('#notice'), answer = page.waitForResponse(posted), refused = page.waitForFunction((old) => {
+				const now = document.querySelector('#notice');
+				return now !== old && now?.dataset.kind === 'refused';
+			}, before);
+			for (const late of [answer, refused])
+				late.catch(() => {}); // the other one
+			await page.keyboard.press('Enter');
+			const response = await Promise.race([answer, refused]);
+			if (response.status?.() === 202)
 				return { request: response.request().postDataJSON(), ...await response.json() };
-			assert.ok(tries < 20, 'no cell takes a bet');
+			await Promise.race([refused, page.waitForTimeout(5000)]).catch(() => {}); // its words are not those of the next try
 		}
+		return assert.fail('no cell takes a bet');
 	}
 
 	async shot(name) {

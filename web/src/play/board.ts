@@ -245,7 +245,7 @@ export class Board {
 			}
 			if (state === 'confirmed')
 				performance.mark('tap:confirmed', { detail: cell });
-			if (state !== 'pending')
+			if (state !== 'pending' && state !== 'unknown')
 				this.waiting.delete(cell);
 		}
 	}
