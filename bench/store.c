@@ -7,7 +7,7 @@
  *   COLUMNS          12: columns ahead that are open, each as likely
  *   CHECKPOINT       pages in the WAL that call for a checkpoint
  *   DIR              where
- *   FILL             a data folder that is kept: its current week gets the bets, all of them decided, up to now
+ *   FILL             a data folder that is kept: its current week gets the bets, all of them decided, up to now, and their quotes
  * Bytes written are those that the process handed to the kernel. */
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "book.h"
+#include "book_quotes.h"
 #include "check.h"
 #include "clk.h"
 #include "err.h"
@@ -26,7 +27,7 @@
 #include "settle.h"
 #include "week.h"
 
-enum { COLUMN_S = 5, ROW_CENTS = 2000, PRICE_ROW = 4872 };
+enum { COLUMN_S = 5, ROW_CENTS = 2000, PRICE_ROW = 4872, QUOTE_MS = 250 };
 
 struct bench {
 	struct week *w;
@@ -37,6 +38,8 @@ struct bench {
 	int64_t *commit_us;
 	size_t commits;
 	uint64_t seed;
+	bool quoted;
+	struct quote_made quote; /* the newest */
 };
 
 static int64_t env_int(const char *name, int64_t preset)
@@ -141,10 +144,31 @@ static void place_one(struct bench *b, struct store *db)
 	b->placed++;
 }
 
+/* What the batch's rates would have been made from: each number a little beside the one before. */
+static void put_quote(struct bench *b, struct store *db)
+{
+	struct quote_made *q = &b->quote;
+	struct buf made = BUF_INIT(QUOTE_LOG_MAX);
+	if (b->now_ms / QUOTE_MS * QUOTE_MS == q->t_ms)
+		return;
+	q->rules = (struct quote_rules){ .grid = { .column_s = COLUMN_S, .row_cents = ROW_CENTS, .columns = (int) b->columns,
+		.rows = (int) b->rows }, .margin_bp = 500, .max_rate_e4 = 200000, .min_p_ppm = 40000, .tick_ms = 100 };
+	q->t_ms = q->quote_id = b->now_ms / QUOTE_MS * QUOTE_MS;
+	q->p_cents = (int64_t) PRICE_ROW * ROW_CENTS + (int64_t) (next_random(b) % ROW_CENTS);
+	for (int i = 0; i < QUOTE_VOLS; i++)
+		q->state.vol_ppm[i] = 500000 + (int64_t) (next_random(b) % 20000);
+	q->state.uneven_ppm = (int64_t) (next_random(b) % 100000);
+	quote_log_encode(&made, q, 1);
+	must(book_put_quote(db, q->quote_id, q->t_ms, made.p, made.n), "quote");
+	buf_free(&made);
+}
+
 static void place_batch(struct bench *b)
 {
 	struct store *db;
 	must(week_begin(b->w, &db), "begin");
+	if (b->quoted)
+		put_quote(b, db);
 	for (int64_t i = 0; i < b->batch; i++)
 		place_one(b, db);
 	int64_t commit_from = clk_mono_us();
@@ -255,9 +279,11 @@ int main(void)
 	char dir[128], cmd[160];
 	(void) snprintf(dir, sizeof dir, "%s/tap-bench-XXXXXX", base ? base : "/var/tmp");
 	CHECK(kept || mkdtemp(dir));
+	int64_t batches = b.bets / b.batch;
+	b.quoted = kept != NULL;
 	if (kept)
-		b.now_ms = clk_now_ms() - (int64_t) ((double) (b.bets / b.batch) * batch_ms(&b)) - last_ms;
-	b.commit_us = calloc((size_t) (b.bets / b.batch + 1), sizeof *b.commit_us);
+		b.now_ms = clk_now_ms() - (int64_t) ((double) batches * batch_ms(&b)) - last_ms;
+	b.commit_us = calloc((size_t) batches + 1, sizeof *b.commit_us);
 	CHECK(b.commit_us);
 	must(week_open(&b.w, kept ? kept : dir, STORE_WRITE, b.now_ms), "open");
 	CHECK(store_checkpointer(week_store(b.w)));

@@ -2,6 +2,7 @@
  * are done before and are not in its numbers. */
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +37,7 @@ static const char usage[] =
 	"moment --start-at (ms since 1970), so that others can keep step. --wallets 1 is a flood: its cells come again.\n"
 	"With --crowd 14 of 15 bets go to one far column, until it has N, then to another.\n"
 	"FILE gets the body of each acceptance, a line each. A server that is killed and started again is waited for.\n"
+	"SIGTERM ends it before its time: what was sent is waited for and reported, nothing more is sent.\n"
 	"The named processes' CPU time is measured, and the first one's memory. New wallets need a TAP_WELCOME_CREDIT.\n";
 
 static int parse_options(struct options *o, int argc, char **argv)
@@ -81,11 +83,20 @@ static int parse_options(struct options *o, int argc, char **argv)
 	return 0;
 }
 
+static volatile sig_atomic_t ends;
+
+static void end(int sig)
+{
+	(void) sig;
+	ends = 1;
+}
+
 static int run(const struct options *o, struct buf *out)
 {
 	bool open = o->plan.shots > 0;
 	size_t bets = open ? o->plan.shots : o->bets, n_players = o->wallets ? o->wallets : bets / SHOTS_A_PLAYER + 1;
-	struct volley_conf conf = { .http = o->http, .plan = open ? &o->plan : NULL, .told = o->told };
+	struct volley_conf conf = { .http = o->http, .plan = open ? &o->plan : NULL, .told = o->told,
+		.ends = &ends };
 	struct shots_conf signing = { .api = o->api, .plan = conf.plan, .wanted = o->bets, .start_ms = o->start_ms,
 		.chain_id = o->chain_id, .stake_micros = MICROS_PER_USD, .threads = o->threads, .crowd = o->crowd,
 		.flood = o->wallets == 1 };
@@ -124,6 +135,7 @@ int main(int argc, char **argv)
 		(void) fprintf(stderr, "%s\n%s", err_text(), usage);
 		return 64;
 	}
+	(void) signal(SIGTERM, end);
 	int r = run(&o, &out);
 	if (r < 0)
 		(void) fprintf(stderr, "bench-load: %s: %s\n", err_text(), strerror(-r));

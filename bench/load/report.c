@@ -152,12 +152,13 @@ static void put_memory(const struct volley *v, struct json_out *w)
 static int put_part(const struct volley *v, const struct plan_part *part, struct json_out *w)
 {
 	struct tally all, half[2] = { 0 };
-	size_t n = part->shots / 2;
-	int r = tally_make(&all, v, part->first, part->shots);
+	size_t left = v->n > part->first ? v->n - part->first : 0; /* fewer, when it was ended before */
+	size_t shots = part->shots < left ? part->shots : left, n = shots / 2;
+	int r = tally_make(&all, v, part->first, shots);
 	if (r == 0)
 		r = tally_make(&half[0], v, part->first, n);
 	if (r == 0)
-		r = tally_make(&half[1], v, part->first + n, part->shots - n);
+		r = tally_make(&half[1], v, part->first + n, shots - n);
 	if (r < 0)
 		return r; /* the program ends with it */
 	jw_object(w, NULL);

@@ -10,7 +10,7 @@
 #include "clk.h"
 #include "err.h"
 
-enum { LAST_ANSWERS_MS = 10000, OPENING_MS = 300 };
+enum { LAST_ANSWERS_MS = 30000 /* longer than nginx waits for anything */, OPENING_MS = 300 };
 
 struct gun {
 	const struct volley_conf *conf;
@@ -100,13 +100,19 @@ static int fire(struct gun *g, size_t conn)
 	return http_send(g->http, conn, s->request, s->n);
 }
 
+/* Nothing more is sent. */
+static bool spent(const struct gun *g)
+{
+	return g->next == g->shots->n || *g->conf->ends;
+}
+
 static void answered(void *u, size_t conn, const struct http_reply *reply)
 {
 	struct gun *g = u;
 	note(g, conn, reply);
 	if (reply->status == 202 && g->conf->told)
 		(void) fprintf(g->conf->told, "%.*s\n", (int) reply->n, reply->body);
-	if (g->conf->plan || g->next == g->shots->n) {
+	if (g->conf->plan || spent(g)) {
 		idle_push(g, conn);
 		return;
 	}
@@ -117,7 +123,7 @@ static void answered(void *u, size_t conn, const struct http_reply *reply)
 
 static bool may_fire(const struct gun *g)
 {
-	return g->n_idle > 0 && g->next < g->shots->n;
+	return g->n_idle > 0 && !spent(g);
 }
 
 static int64_t wait_us(const struct gun *g)
@@ -144,13 +150,13 @@ static int loop(struct gun *g)
 {
 	int64_t gives_up_ms = INT64_MAX;
 	int r = 0;
-	while (r == 0 && g->failed == 0 && g->v->answered < g->shots->n) {
+	while (r == 0 && g->failed == 0 && !(spent(g) && g->v->answered == g->v->sent)) {
 		while (r == 0 && may_fire(g) && (!g->conf->plan || due_us(g, g->next) <= clk_mono_us()))
 			r = fire(g, idle_take(g));
 		if (r == 0)
 			r = http_turn(g->http, wait_us(g));
 		look_at_process(g);
-		if (g->next == g->shots->n && gives_up_ms == INT64_MAX)
+		if (spent(g) && gives_up_ms == INT64_MAX)
 			gives_up_ms = clk_mono_ms() + LAST_ANSWERS_MS;
 		if (clk_mono_ms() > gives_up_ms)
 			return 0; /* what is unanswered stays counted as sent only */
@@ -188,6 +194,7 @@ static int shoot(struct gun *g)
 	int64_t own_us = procs_own_us();
 	g->start_us = clk_mono_us();
 	int r = loop(g);
+	v->n = v->sent;
 	v->took_us = clk_mono_us() - g->start_us;
 	v->own_cpu_us = procs_own_us() - own_us;
 	procs_since(&v->procs, &before);

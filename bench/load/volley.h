@@ -4,6 +4,7 @@
 #ifndef LOAD_VOLLEY_H
 #define LOAD_VOLLEY_H
 
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -21,6 +22,7 @@ struct volley_conf {
 	struct http_conf http;
 	const struct plan *plan; /* NULL: closed loop */
 	int64_t start_ms;        /* wall; not before */
+	const volatile sig_atomic_t *ends; /* once it is set nothing more is sent */
 	FILE *told;              /* NULL, or where the body of each acceptance goes, a line each, as soon as it came */
 };
 

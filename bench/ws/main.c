@@ -3,6 +3,7 @@
  * stdout. The suite is scripts/bench-ws' business. */
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,12 +18,12 @@
 #include "sig.h"
 #include "swarm.h"
 
-enum { OPEN_LIMIT_MS = 60000, BACK_LIMIT_MS = 30000, SETTLE_MS = 3000, PAY_EVERY_US = 4000 };
+enum { OPEN_LIMIT_MS = 60000, BACK_LIMIT_MS = 30000, SETTLE_MS = 3000, PAY_EVERY_US = 4000, HOLD_TELLS_MS = 10000 };
 
 struct options {
 	const char *ws, *api, *pid_file, *redis_pid_file;
 	size_t connections, stalled, rubbish, payments;
-	int64_t seconds;
+	int64_t seconds, hold;
 };
 
 enum { LINES_MAX = 16 };
@@ -45,9 +46,9 @@ struct bench {
 
 static const char usage[] =
 	"bench-ws --ws 127.0.0.1:PORT --api HOST:PORT --pid-file FILE [--connections 10000] [--seconds 10]\n"
-	"         [--stalled 2000] [--rubbish 1000] [--payments 2000] [--redis-pid-file FILE]\n"
+	"         [--stalled 2000] [--rubbish 1000] [--payments 2000] [--redis-pid-file FILE] [--hold SECONDS]\n"
 	"The files hold the process ids of ws and Redis, also of those that follow them after a restart. New wallets need a\n"
-	"TAP_WELCOME_CREDIT.\n";
+	"TAP_WELCOME_CREDIT. --hold: nothing but to stay for so long, and to tell each ten seconds how old prices are.\n";
 
 static int parse_options(struct options *o, int argc, char **argv)
 {
@@ -56,7 +57,8 @@ static int parse_options(struct options *o, int argc, char **argv)
 		{ "pid-file", required_argument, NULL, 'f' }, { "redis-pid-file", required_argument, NULL, 'd' },
 		{ "connections", required_argument, NULL, 'c' },
 		{ "seconds", required_argument, NULL, 's' }, { "stalled", required_argument, NULL, 't' },
-		{ "rubbish", required_argument, NULL, 'r' }, { "payments", required_argument, NULL, 'p' }, { 0 },
+		{ "rubbish", required_argument, NULL, 'r' }, { "payments", required_argument, NULL, 'p' },
+		{ "hold", required_argument, NULL, 'h' }, { 0 },
 	};
 	int c;
 	while ((c = getopt_long(argc, argv, "", names, NULL)) != -1) {
@@ -70,6 +72,7 @@ static int parse_options(struct options *o, int argc, char **argv)
 		case 't': o->stalled = strtoul(optarg, NULL, 10); break;
 		case 'r': o->rubbish = strtoul(optarg, NULL, 10); break;
 		case 'p': o->payments = strtoul(optarg, NULL, 10); break;
+		case 'h': o->hold = strtoll(optarg, NULL, 10); break;
 		default: return err_say(-EINVAL, "an unknown option");
 		}
 	}
@@ -218,6 +221,23 @@ static int phase_calm(struct bench *b, struct cost *ret, int64_t *ret_p99)
 	must_hold(b, "a price's age at p99, ms", (double) *ret_p99, OLD_MS);
 	must_hold(b, "readers whose own p99 is older", (double) swarm_late_readers(&b->swarm), 0);
 	must_hold(b, "CPU of ws, cores", ret->us / (double) (b->o.seconds * 1000000), 1);
+	return r;
+}
+
+/* A line each ten seconds, as it goes. */
+static int phase_hold(struct bench *b)
+{
+	const struct swarm_sums *sums = &b->swarm.sums;
+	int64_t took_ms = 0;
+	int r = await_all(b, OPEN_LIMIT_MS, &took_ms);
+	for (int64_t until = clk_mono_ms() + b->o.hold * 1000; r == 0 && clk_mono_ms() < until;) {
+		swarm_mark(&b->swarm);
+		r = swarm_watch(&b->swarm, HOLD_TELLS_MS);
+		(void) printf("{\"up\":%zu,\"age_p50_ms\":%" PRId64 ",\"age_p99_ms\":%" PRId64, b->swarm.up, swarm_age(sums, 0.5),
+				swarm_age(sums, 0.99));
+		(void) printf(",\"lost\":%" PRIu64 ",\"wrong\":%" PRIu64 ",\"own\":%" PRIu64 "}\n", sums->lost, sums->wrong, sums->own);
+		(void) fflush(stdout);
+	}
 	return r;
 }
 
@@ -394,6 +414,12 @@ static int run(struct bench *b)
 	if (r < 0)
 		return err_trace(r);
 	jw_int(&b->w, "connections", (int64_t) b->o.connections);
+	if (b->o.hold > 0) {
+		r = phase_hold(b);
+		swarm_close(&b->swarm);
+		free(b->players);
+		return err_trace(r);
+	}
 	r = phase_calm(b, &cost, &p99);
 	if (r == 0 && b->o.stalled + b->o.rubbish > 0)
 		r = phase_hostile(b, p99);

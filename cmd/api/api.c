@@ -13,7 +13,7 @@
 #include "roller.h"
 #include "sig.h"
 
-enum { DRAIN_MS = 2000, AWAIT_MS = 1500 };
+enum { DRAIN_MS = 2000, AWAIT_MS = 1500, PATIENT_MS = 2000 };
 
 static struct api api;
 
@@ -75,11 +75,15 @@ static unsigned loops(const struct settings *s)
 	return processors < 1 ? 1 : processors > HTTPD_THREADS_MAX ? HTTPD_THREADS_MAX : (unsigned) processors;
 }
 
+/* At a door that is systemd's there are those who came since the last process left. That they are many at once, and that the first
+ * batches of a new process are slow, is no overload. */
 static int start_http(struct api *a)
 {
-	struct httpd_conf conf = { .host = a->s->api_listen.host, .port = a->s->api_listen.port,
-		.listen_fd = daemon_socket("public"), .threads = loops(a->s),
-		.request_deadline_ms = (int) a->s->request_deadline_ms, .sheds = true, .routes = api_routes, .ctx = a };
+	int fd = daemon_socket("public"), patient_ms = fd >= 0 ? PATIENT_MS : 0;
+	struct httpd_conf conf = { .host = a->s->api_listen.host, .port = a->s->api_listen.port, .listen_fd = fd,
+		.threads = loops(a->s), .request_deadline_ms = (int) a->s->request_deadline_ms, .sheds = true,
+		.sheds_after_ms = patient_ms, .routes = api_routes, .ctx = a };
+	intake_be_patient(a->intake, patient_ms);
 	(void) pthread_rwlock_wrlock(&up_lock);
 	int r = httpd_start(&a->http, &conf);
 	up = r == 0;

@@ -23,13 +23,11 @@ bool remote_snapshot_wanted(const struct settings *s)
 	return snapshot_note_read(s->data_dir.v, &ms, &week) != 0 || week.year != place.week.year || week.week != place.week.week;
 }
 
-static int open_store(const struct settings *s, remote_stopping *stopping, void *u, struct s3 **ret)
+static void conf_of(const struct settings *s, remote_stopping *stopping, void *u, struct s3_conf *ret)
 {
-	struct s3_conf conf;
-	settings_s3(s, &conf);
-	conf.stopping = stopping;
-	conf.u = u;
-	return s3_open(ret, &conf);
+	settings_s3(s, ret);
+	ret->stopping = stopping;
+	ret->u = u;
 }
 
 int remote_snapshot(const struct settings *s, const char *folder, const struct ship_place *place, int64_t now_ms,
@@ -37,7 +35,9 @@ int remote_snapshot(const struct settings *s, const char *folder, const struct s
 {
 	_cleanup_(s3_closep) struct s3 *s3 = NULL;
 	struct snapshot made;
-	int r = open_store(s, stopping, u, &s3);
+	struct s3_conf store;
+	conf_of(s, stopping, u, &store);
+	int r = s3_open(&s3, &store);
 	if (r == 0)
 		r = snapshot_put(s3, folder, place, &made);
 	if (r < 0)
@@ -94,12 +94,14 @@ static int try(const struct settings *s, const char *scratch, int64_t now_ms, re
 {
 	_cleanup_(s3_closep) struct s3 *s3 = NULL;
 	struct restored made;
+	struct s3_conf store;
+	conf_of(s, stopping, u, &store);
 	int r = clear(scratch);
 	if (r == 0)
-		r = open_store(s, stopping, u, &s3);
+		r = s3_open(&s3, &store);
 	if (r < 0)
 		return err_trace(r);
-	const struct restore_conf conf = { .s = s, .s3 = s3, .stamp = "", .scratch = true };
+	const struct restore_conf conf = { .s = s, .s3 = s3, .s3_conf = &store, .stamp = "", .scratch = true };
 	r = restore_run(&conf, scratch, now_ms, &made);
 	if (r == RESTORE_E_FULL)
 		return err_say(-ENOSPC, "there is no room for a second book");

@@ -30,6 +30,7 @@ static bool show_archive(void *u, const struct week_info *info, const struct wee
 	out_text(&c->out, "week", label);
 	out_text(&c->out, "state", state_name(info, a));
 	out_bool(&c->out, "local", info->local);
+	out_text(&c->out, "form", a->packed_bytes == 0 ? "" : a->form == WEEK_ARCHIVE_PRESSED ? "pressed" : "plain");
 	out_int(&c->out, "bets", a->bets);
 	out_int(&c->out, "bytes", a->db_bytes);
 	out_int(&c->out, "archive_bytes", a->packed_bytes);

@@ -25,6 +25,7 @@ static void show(struct ctl *c, const struct restored *r)
 	out_int(&c->out, "last_segment", r->place.number);
 	out_time(&c->out, "restored_until", r->place.as_of_ms);
 	out_text(&c->out, "not_restored", r->lost[0] ? r->lost : "what was committed after that moment, if anything was");
+	out_int(&c->out, "past_weeks", r->past_weeks);
 	out_int(&c->out, "bets", r->found.bets);
 	out_int(&c->out, "open_bets", r->found.open_bets);
 	out_int(&c->out, "rows", r->found.rows);
@@ -69,7 +70,7 @@ static int run(struct ctl *c, const char *dir, bool scratch, struct restored *re
 	int r = s3_open(&s3, &conf);
 	if (r < 0)
 		return ctl_fail_errno(c, r, "object store");
-	const struct restore_conf restore = { .s = &c->settings, .s3 = s3, .stamp = stamp ? stamp : "",
+	const struct restore_conf restore = { .s = &c->settings, .s3 = s3, .s3_conf = &conf, .stamp = stamp ? stamp : "",
 		.accept_loss = ctl_option(c, "accept-loss") != NULL, .scratch = scratch, .step = on_step };
 	r = restore_run(&restore, dir, c->now_ms, ret);
 	return r == 0 ? 0 : failed(c, r, "restore");

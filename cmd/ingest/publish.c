@@ -149,14 +149,15 @@ static void read_override(struct publish *p, const struct bus_reply *stored, int
 	}
 }
 
-/* A feed that was sick a moment ago is not healed by our restart. */
+/* A feed that was sick a moment ago is not healed by our restart; nor, while we listen, is ours another than his who speaks. */
 static void adopt_state(struct publish *p, const struct bus_reply *stored, int64_t life_s)
 {
 	enum feed_state feed;
 	bool betting;
 	size_t n;
 	const char *text = bus_text(stored, &n);
-	if (bus_kind(stored) != BUS_TEXT || life_s < STATE_LIFE_S - STATE_RECENT_S || !msg_status_parse(&feed, &betting, text, n))
+	if (bus_kind(stored) != BUS_TEXT || life_s < STATE_LIFE_S - STATE_RECENT_S || !msg_status_parse(&feed, &betting, text, n) ||
+			(p->warm && feed == p->breaker.feed))
 		return;
 	breaker_adopt(&p->breaker, feed, clk_mono_ms());
 	show_breaker(p);
@@ -202,11 +203,8 @@ static int warm_volatility(struct publish *p)
 	return r;
 }
 
-/* Once, as soon as Redis is there. */
-static int warm_up(struct publish *p)
+static int read_state(struct publish *p)
 {
-	if (p->warm)
-		return 0;
 	int r = bus_addf(p->bus, "GET %s", KEY_STATUS);
 	if (r == 0)
 		r = bus_addf(p->bus, "TTL %s", KEY_STATUS);
@@ -214,6 +212,15 @@ static int warm_up(struct publish *p)
 		r = bus_flush(p->bus);
 	if (r == 0)
 		adopt_state(p, bus_reply(p->bus, 0), bus_int(bus_reply(p->bus, 1)));
+	return r;
+}
+
+/* Once, as soon as Redis is there. */
+static int warm_up(struct publish *p)
+{
+	if (p->warm)
+		return 0;
+	int r = read_state(p);
 	if (r == 0)
 		r = warm_volatility(p);
 	if (r == -EBADMSG)
@@ -291,6 +298,8 @@ void publish_follow(struct publish *p)
 		(void) breaker_tick(&p->breaker, clk_mono_ms());
 	(void) breaker_time(&p->breaker, clk_mono_ms());
 	show_breaker(p);
+	if (r == 0)
+		redis_answered(p, read_state(p), "following");
 }
 
 /* For the next grid. */

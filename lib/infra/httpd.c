@@ -222,7 +222,7 @@ int httpd_start(struct httpd **ret, const struct httpd_conf *conf)
 	h->routes = conf->routes;
 	h->ctx = conf->ctx;
 	h->deadline_ms = conf->request_deadline_ms;
-	h->sheds = conf->sheds;
+	h->sheds_from_ms = conf->sheds ? clk_mono_ms() + conf->sheds_after_ms : INT64_MAX;
 	int fd = conf->listen_fd >= 0 ? fcntl(conf->listen_fd, F_DUPFD_CLOEXEC, 0) : open_listener(conf->host, conf->port);
 	int r = fd < 0 ? (conf->listen_fd >= 0 ? err_say(-errno, "httpd: the passed socket is none") : fd) : 0;
 	/* All loops accept from it: one that comes too late must not block. */

@@ -46,6 +46,7 @@ struct httpd_conf {
 	unsigned threads;      /* epoll threads of the pool */
 	int request_deadline_ms;
 	bool sheds;            /* begins only what can be answered soon, and refuses the rest: 503 overloaded */
+	int sheds_after_ms;    /* not before: on a passed socket it finds all who came while nobody was there */
 	const struct httpd_route *routes; /* ends with method NULL; borrowed */
 	void *ctx;             /* given to the handlers */
 };

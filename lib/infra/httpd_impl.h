@@ -72,7 +72,7 @@ struct httpd {
 	uint16_t port;
 	unsigned n_loops; /* whose threads run */
 	_Atomic int wanted;
-	bool sheds;
+	int64_t sheds_from_ms; /* monotonic; INT64_MAX: never */
 	_Atomic uint64_t requests, connections, refused_busy, refused_late, by_status[6];
 	struct loop loops[HTTPD_THREADS_MAX];
 };

@@ -120,8 +120,8 @@ static void check_route(struct httpd_req *req)
 static void check_turn(struct httpd_req *req)
 {
 	struct loop *l = req->loop;
-	if (!l->h->sheds || (req->route && req->route->flags & HTTPD_EVEN_LATE) || l->turn_begun++ < HTTPD_TURN_REQUESTS ||
-			clk_mono_ms() - l->turn_ms <= HTTPD_TURN_MS)
+	if (l->turn_ms < l->h->sheds_from_ms || (req->route && req->route->flags & HTTPD_EVEN_LATE) ||
+			l->turn_begun++ < HTTPD_TURN_REQUESTS || clk_mono_ms() - l->turn_ms <= HTTPD_TURN_MS)
 		return;
 	atomic_fetch_add_explicit(&l->h->refused_late, 1, memory_order_relaxed);
 	refuse(req, PROBLEM_OVERLOADED, 0, "Too many requests wait; nothing was done; try again in a second.");

@@ -376,6 +376,12 @@ void store_rollback(struct store *s)
 	end_transaction(s, false);
 }
 
+int store_unsynced(struct store *s)
+{
+	CHECK(!s->in_tx && s->mode == STORE_WRITE);
+	return err_trace(store_exec(s, "PRAGMA synchronous=OFF"));
+}
+
 void store_stats(const struct store *s, struct store_stats *ret)
 {
 	*ret = s->stats;

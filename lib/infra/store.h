@@ -123,6 +123,14 @@ int64_t store_writes(struct store *s);  /* rows that this connection changed so 
 /* Statements that are run once (DDL), inside a transaction: 0, STORE_E_CONSTRAINT or <0. */
 MUST_CHECK int store_script(struct store *s, const char *sql);
 
+/* Whole tables, by name, inside a transaction: every row as it stands, in the order in which it lies. cb: <0 ends it and is answered. */
+typedef int store_row_cb(void *u, struct stmt *row, int columns);
+/* Every table of the file, by rising names: its name, and the statement that made it. */
+MUST_CHECK int store_tables(struct store *s, store_row_cb *cb, void *u);
+MUST_CHECK int store_rows(struct store *s, const char *table, store_row_cb *cb, void *u);
+/* Into the table of that name of another store, which has these columns. cb (may be NULL) sees each row after it was written. */
+MUST_CHECK int store_copy_rows(struct store *from, struct store *to, const char *table, store_row_cb *cb, void *u);
+
 /* Moves the WAL into the file when it holds at least `pages` pages, under the gate. Any result but <0 is fine. Only who holds
  * the checkpointer's lock (store_checkpointer) does it: the api, or the resolver while the api is down. When readers kept the
  * WAL growing to 8 times `pages`, they are waited for, at most 50 ms, at most each 5 s. Outside a transaction. */
@@ -139,6 +147,9 @@ struct store_stats {
 };
 void store_stats(const struct store *s, struct store_stats *ret);
 
+/* From now on nothing of this connection is synced: for a file that is made aside, and synced whole (store_sync, its WAL too) before it
+ * is given its name. Outside a transaction. */
+MUST_CHECK int store_unsynced(struct store *s);
 /* The gate alone, for what is no transaction (renaming a week's file in). */
 MUST_CHECK int store_gate_enter(struct store *s);
 void store_gate_leave(struct store *s);

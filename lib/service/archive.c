@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "attr.h"
 #include "check.h"
 #include "err.h"
 
@@ -45,6 +46,24 @@ int archive_remove(const char *path)
 	return unlink(path) < 0 && errno != ENOENT ? archive_fail(path, "remove") : 0;
 }
 
+int archive_remove_beside(const char *path)
+{
+	static const char *const suffixes[] = { "-wal", "-shm" };
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < ARRAY_LEN(suffixes); i++) {
+		char one[ARCHIVE_PATH_MAX + 8];
+		(void) snprintf(one, sizeof one, "%s%s", path, suffixes[i]);
+		r = archive_remove(one);
+	}
+	return r;
+}
+
+int archive_remove_book(const char *path)
+{
+	int r = archive_remove(path); /* first: without it nobody opens the others */
+	return r == 0 ? archive_remove_beside(path) : r;
+}
+
 int archive_sync_dir(const char *path)
 {
 	return err_trace(store_sync(path));
@@ -67,7 +86,7 @@ int archive_audit(struct job *j, const char *what)
 
 void archive_told(const struct job *j, const char *what)
 {
-	char text[96];
+	char text[256];
 	(void) snprintf(text, sizeof text, "%s: %s", j->label, what);
 	if (j->conf->step)
 		j->conf->step(j->conf->u, text);
@@ -140,6 +159,8 @@ static int take_up(struct job *j, const struct week_info *info)
 	archive_key(j->key, info->week);
 	(void) snprintf(j->copy, sizeof j->copy, "%s/%s", j->dir, name);
 	(void) snprintf(j->packed, sizeof j->packed, "%s/%s.zst", j->dir, name);
+	(void) snprintf(j->pressed, sizeof j->pressed, "%s/%s.pressed", j->dir, name);
+	(void) snprintf(j->thawed, sizeof j->thawed, "%s/%s.thawed", j->dir, name);
 	(void) snprintf(j->local, sizeof j->local, "%.300s/%s", j->conf->data_dir, name);
 	return err_trace(week_archive_get(j->w, info->id, &j->a));
 }
@@ -181,7 +202,11 @@ static int week_on(struct job *j, struct archive_done *done)
 	if (r == 0) /* what an end between the record and the removal left */
 		r = archive_remove(j->packed);
 	if (r == 0)
-		r = archive_remove(j->copy);
+		r = archive_remove_book(j->copy);
+	if (r == 0)
+		r = archive_remove_book(j->pressed);
+	if (r == 0)
+		r = archive_remove_book(j->thawed);
 	if (r == 0 && purge_is_due(j)) {
 		r = archive_purge(j);
 		done->purged += r == 0;

@@ -18,6 +18,7 @@ struct job {
 	struct week_archive a;
 	char label[WEEK_LABEL_SIZE], key[ARCHIVE_KEY_SIZE];
 	char copy[ARCHIVE_PATH_MAX], packed[ARCHIVE_PATH_MAX], local[ARCHIVE_PATH_MAX];
+	char pressed[ARCHIVE_PATH_MAX], thawed[ARCHIVE_PATH_MAX]; /* what the object unpacks to; what that thaws to */
 };
 
 /* Where the work of a step takes its time from: asked in between, it sleeps as long as the share of a processor wants it, syncs what
@@ -40,6 +41,10 @@ MUST_CHECK int archive_copy(struct job *j);
 MUST_CHECK int archive_pack(struct job *j);
 MUST_CHECK int archive_send(struct job *j);
 MUST_CHECK int archive_verify(struct job *j);
+/* The copy pressed, and thawed again to be compared: j->a.form, and of PRESSED rows_hash. */
+MUST_CHECK int archive_press(struct job *j);
+/* j->pressed, which was compared, thawed into j->copy and compared with rows_hash. ARCHIVE_E_TAMPERED: it is another book. */
+MUST_CHECK int archive_thaw(struct job *j);
 /* Fetches the object and compares it with what is recorded, block by block, then as a whole; its content goes to fd, unless -1.
  * 0; ARCHIVE_E_TAMPERED; ARCHIVE_E_REFUSED; ARCHIVE_E_ABSENT: there is no such object; <0. */
 MUST_CHECK int archive_compare(struct job *j, int fd);
@@ -56,5 +61,7 @@ int archive_of_s3(int r);
 MUST_CHECK int archive_sync_dir(const char *path);
 MUST_CHECK int archive_fail(const char *path, const char *what); /* of errno; the full disk is ARCHIVE_E_FULL */
 MUST_CHECK int archive_remove(const char *path);                 /* 0 also when it is not there */
+MUST_CHECK int archive_remove_book(const char *path);            /* with what SQLite lays beside it */
+MUST_CHECK int archive_remove_beside(const char *path);          /* that alone */
 
 #endif

@@ -206,7 +206,7 @@ static int make_copy(struct job *j)
 
 int archive_copy(struct job *j)
 {
-	int r = archive_remove(j->copy);
+	int r = archive_remove_book(j->copy);
 	if (r == 0)
 		r = archive_remove(j->packed);
 	if (r == 0)
@@ -216,7 +216,8 @@ int archive_copy(struct job *j)
 	int64_t purged_ms = j->a.purged_ms, fetched_ms = j->a.fetched_ms;
 	week_archive_free(&j->a);
 	j->a = (struct week_archive){ .week_id = j->info.id, .state = WEEK_ARCHIVE_COPIED, .bets = j->a.bets,
-		.db_bytes = j->a.db_bytes, .db_hash = j->a.db_hash, .purged_ms = purged_ms, .fetched_ms = fetched_ms };
+		.form = WEEK_ARCHIVE_PLAIN, .db_bytes = j->a.db_bytes, .db_hash = j->a.db_hash, .purged_ms = purged_ms,
+		.fetched_ms = fetched_ms };
 	r = archive_record(j);
 	if (r == 0)
 		archive_told(j, "copied");
@@ -278,16 +279,28 @@ static int take_plain(void *u, const void *bytes, size_t n)
 	return zst_feed(p->z, bytes, n);
 }
 
+static bool is_the_copy(const struct job *j, int64_t n, const struct hash *hash)
+{
+	return n == j->a.db_bytes && memcmp(hash->b, j->a.db_hash.b, HASH_SIZE) == 0;
+}
+
 /* -EUCLEAN: the copy is not what was recorded. */
+static int press(struct job *j)
+{
+	struct hash hash;
+	int64_t n;
+	int r = read_all(j, j->copy, &hash, &n, NULL, NULL);
+	if (r == -ENOENT || (r == 0 && !is_the_copy(j, n, &hash)))
+		return -EUCLEAN;
+	return r == 0 ? archive_press(j) : r;
+}
+
 static int compress(struct packing *p)
 {
 	struct job *j = p->j;
-	struct hash hash;
-	int64_t n;
-	int r = read_all(j, j->copy, &hash, &n, take_plain, p);
-	if (r == -ENOENT)
-		return -EUCLEAN;
-	if (r == 0 && (n != j->a.db_bytes || memcmp(hash.b, j->a.db_hash.b, HASH_SIZE) != 0))
+	bool plain = j->a.form == WEEK_ARCHIVE_PLAIN;
+	int r = read_all(j, plain ? j->copy : j->pressed, &j->a.inner_hash, &j->a.inner_bytes, take_plain, p);
+	if (r == 0 && plain && !is_the_copy(j, j->a.inner_bytes, &j->a.inner_hash))
 		return -EUCLEAN;
 	if (r == 0)
 		r = zst_end(p->z);
@@ -299,6 +312,9 @@ static int compress(struct packing *p)
 static int make_packed(struct job *j)
 {
 	struct packing p = { .j = j };
+	int r = press(j);
+	if (r != 0)
+		return r;
 	week_archive_free(&j->a);
 	j->a.packed_bytes = 0;
 	sha256_start(&p.block);
@@ -306,7 +322,7 @@ static int make_packed(struct job *j)
 	p.fd = open(j->packed, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (p.fd < 0)
 		return archive_fail(j->packed, "open");
-	int r = zst_packer(&p.z, (int) j->conf->level, (int) j->conf->window_log, take_packed, &p);
+	r = zst_packer(&p.z, (int) j->conf->level, (int) j->conf->window_log, take_packed, &p);
 	if (r == 0)
 		r = compress(&p);
 	p.z = zst_close(p.z);
@@ -326,7 +342,9 @@ int archive_pack(struct job *j)
 	j->a.state = WEEK_ARCHIVE_PACKED;
 	r = archive_record(j);
 	if (r == 0)
-		r = archive_remove(j->copy);
+		r = archive_remove_book(j->pressed);
+	if (r == 0)
+		r = archive_remove_book(j->copy);
 	if (r == 0)
 		archive_told(j, "packed");
 	return r;
@@ -341,13 +359,7 @@ static int compare_alone(struct job *j)
 
 static int remove_local(struct job *j)
 {
-	static const char *const suffixes[] = { "", "-wal", "-shm" }; /* the file first: without it nobody opens the others */
-	int r = 0;
-	for (size_t i = 0; r == 0 && i < ARRAY_LEN(suffixes); i++) {
-		char path[ARCHIVE_PATH_MAX + 8];
-		(void) snprintf(path, sizeof path, "%s%s", j->local, suffixes[i]);
-		r = archive_remove(path);
-	}
+	int r = archive_remove_book(j->local);
 	return r == 0 ? archive_sync_dir(j->conf->data_dir) : r;
 }
 

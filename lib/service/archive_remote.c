@@ -267,7 +267,7 @@ static int compare_end(struct comparing *c)
 	if (r == 0)
 		r = zst_end(c->z);
 	const struct hash hash = sha256_end(&c->content);
-	if (r == 0 && (c->content_n != j->a.db_bytes || memcmp(hash.b, j->a.db_hash.b, HASH_SIZE) != 0))
+	if (r == 0 && (c->content_n != j->a.inner_bytes || memcmp(hash.b, j->a.inner_hash.b, HASH_SIZE) != 0))
 		r = err_say(-EBADMSG, "%s unpacks to other bytes than were archived", j->key);
 	return r;
 }
@@ -296,7 +296,7 @@ static int compare_alone(struct job *j)
 
 int archive_verify(struct job *j)
 {
-	char what[256], hash[2 * HASH_SIZE + 1];
+	char what[256], hash[2 * HASH_SIZE + 1], rows[2 * HASH_SIZE + 1] = "";
 	int r = archive_aside(j, compare_alone);
 	if (r == ARCHIVE_E_ABSENT) { /* the endpoint lost what it took */
 		j->a.state = WEEK_ARCHIVE_PACKED;
@@ -304,9 +304,11 @@ int archive_verify(struct job *j)
 	}
 	if (r != 0)
 		return r;
-	hex_encode(hash, j->a.db_hash.b, HASH_SIZE);
-	(void) snprintf(what, sizeof what, "archive of %s was sent and compared: %lld bytes, sha256 %s", j->label,
-			(long long) j->a.db_bytes, hash);
+	hex_encode(hash, j->a.inner_hash.b, HASH_SIZE);
+	if (j->a.form == WEEK_ARCHIVE_PRESSED)
+		hex_encode(rows, j->a.rows_hash.b, HASH_SIZE);
+	(void) snprintf(what, sizeof what, "archive of %s was sent and compared: %lld bytes, sha256 %s%s%s", j->label,
+			(long long) j->a.inner_bytes, hash, rows[0] ? ", thaws to rows " : "", rows);
 	r = archive_audit(j, what);
 	if (r != 0)
 		return r;
@@ -322,14 +324,16 @@ int archive_verify(struct job *j)
 
 static int fetch_into(struct job *j)
 {
-	int fd = open(j->copy, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	bool plain = j->a.form == WEEK_ARCHIVE_PLAIN;
+	const char *path = plain ? j->copy : j->pressed;
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return archive_fail(j->copy, "open");
+		return archive_fail(path, "open");
 	int r = archive_compare(j, fd);
 	if (r == 0 && fsync(fd) < 0)
-		r = archive_fail(j->copy, "sync");
+		r = archive_fail(path, "sync");
 	(void) close(fd);
-	return r;
+	return r != 0 || plain ? r : archive_thaw(j);
 }
 
 /* Opened as what it is to be: its check, and this program's version. */
@@ -353,13 +357,7 @@ static int prepare(struct job *j)
 
 static int put_in_place(struct job *j)
 {
-	static const char *const suffixes[] = { "-wal", "-shm" }; /* of the file that was purged: they are not this one's */
-	int r = 0;
-	for (size_t i = 0; r == 0 && i < ARRAY_LEN(suffixes); i++) {
-		char path[ARCHIVE_PATH_MAX + 8];
-		(void) snprintf(path, sizeof path, "%s%s", j->local, suffixes[i]);
-		r = archive_remove(path);
-	}
+	int r = archive_remove_beside(j->local); /* of the file that was purged: they are not this one's */
 	if (r == 0)
 		r = store_sync(j->copy);
 	if (r == 0 && rename(j->copy, j->local) < 0)
@@ -376,7 +374,7 @@ int archive_bring_back(struct job *j)
 	if (r != 0) {
 		char why[ERR_TEXT_MAX]; /* what went wrong, not what the clearing says */
 		(void) snprintf(why, sizeof why, "%s", err_text());
-		if (archive_remove(j->copy) != 0)
+		if (archive_remove_book(j->copy) != 0 || archive_remove_book(j->pressed) != 0)
 			err_clear(); /* the next run removes it */
 		(void) err_say(r < 0 ? r : -EIO, "%s", why);
 		return r;
@@ -388,6 +386,8 @@ int archive_bring_back(struct job *j)
 		r = archive_record(j);
 	if (r == 0)
 		r = put_in_place(j);
+	if (r == 0)
+		r = archive_remove_book(j->pressed);
 	if (r == 0)
 		archive_told(j, "fetched");
 	return r;

@@ -16,7 +16,7 @@
 #include "schema.h"
 
 #define PARTIAL ".partial-"
-enum { STAMP_SIZE = 21, NAMES_MAX = 4096 }; /* 20261121T033000.123Z */
+enum { NAMES_MAX = 4096 };
 
 void backup_dir(const struct settings *s, char out[BACKUP_PATH_MAX])
 {
@@ -26,13 +26,12 @@ void backup_dir(const struct settings *s, char out[BACKUP_PATH_MAX])
 		(void) snprintf(out, BACKUP_PATH_MAX, "%s/backups", s->data_dir.v);
 }
 
-/* RFC 3339's basic form: a name without colons that sorts by time. */
-static void stamp_of(char out[STAMP_SIZE], int64_t ms)
+void backup_stamp(char out[BACKUP_STAMP_SIZE], int64_t ms)
 {
 	char text[CLK_RFC3339_SIZE];
 	size_t n = 0;
 	clk_rfc3339(text, ms);
-	for (const char *p = text; *p && n < STAMP_SIZE - 1; p++)
+	for (const char *p = text; *p && n < BACKUP_STAMP_SIZE - 1; p++)
 		if (*p != '-' && *p != ':')
 			out[n++] = *p;
 	out[n] = '\0';
@@ -84,7 +83,7 @@ static int remove_folder(const char *path)
 }
 
 struct names {
-	char (*v)[STAMP_SIZE];
+	char (*v)[BACKUP_STAMP_SIZE];
 	size_t n;
 };
 
@@ -104,7 +103,7 @@ static int list(const char *dir, struct names *ret)
 	ret->v = calloc(NAMES_MAX, sizeof *ret->v);
 	for (struct dirent *e; ret->v && ret->n < NAMES_MAX && (e = readdir(d));)
 		if (stamp_parse(&ms, e->d_name))
-			(void) snprintf(ret->v[ret->n++], STAMP_SIZE, "%.20s", e->d_name);
+			(void) snprintf(ret->v[ret->n++], BACKUP_STAMP_SIZE, "%.20s", e->d_name);
 	(void) closedir(d);
 	if (!ret->v)
 		return -ENOMEM;
@@ -127,7 +126,7 @@ int backup_prune(const char *dir, int64_t keep)
 	struct names names;
 	int r = list(dir, &names);
 	for (size_t i = 0; r == 0 && i < names.n && (int64_t) (names.n - i) > keep; i++) {
-		char path[BACKUP_PATH_MAX + STAMP_SIZE];
+		char path[BACKUP_PATH_MAX + BACKUP_STAMP_SIZE];
 		(void) snprintf(path, sizeof path, "%s/%s", dir, names.v[i]);
 		r = remove_folder(path);
 	}
@@ -248,8 +247,8 @@ static int publish(const char *dir, const char *partial, const char *final)
 
 static int make_locked(const char *data_dir, const char *dir, int64_t now_ms, struct backup *ret)
 {
-	char stamp[STAMP_SIZE], partial[BACKUP_PATH_MAX];
-	stamp_of(stamp, now_ms);
+	char stamp[BACKUP_STAMP_SIZE], partial[BACKUP_PATH_MAX];
+	backup_stamp(stamp, now_ms);
 	if ((size_t) snprintf(partial, sizeof partial, "%s/" PARTIAL "%s", dir, stamp) >= sizeof partial)
 		return err_say(-ENAMETOOLONG, "%s is too long", dir);
 	(void) snprintf(ret->path, sizeof ret->path, "%s/%s", dir, stamp);

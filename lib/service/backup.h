@@ -22,6 +22,9 @@ struct backup {
 	struct integrity found; /* in the copy */
 };
 
+/* RFC 3339's basic form: a name without colons that sorts by time. */
+enum { BACKUP_STAMP_SIZE = 21 }; /* 20261121T033000.123Z */
+void backup_stamp(char out[BACKUP_STAMP_SIZE], int64_t ms);
 /* TAP_BACKUP_DIR, or backups/ in the data folder. */
 void backup_dir(const struct settings *s, char out[BACKUP_PATH_MAX]);
 /* 0; BACKUP_E_BAD: the copy failed its audits (found.finding says how) and was removed; BACKUP_E_BUSY: another is made just

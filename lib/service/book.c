@@ -74,9 +74,8 @@ int book_read_bet(struct stmt *st, struct stored_bet *ret)
 	return b->state != BET_WON || rate_payout(&b->payout, b->stake, b->rate) ? 0 : 1;
 }
 
-int book_load(struct store *db, int64_t user, int64_t t0_s, int64_t low_cents, struct stored_bet *ret)
+static int load(struct stmt *st, int64_t user, int64_t t0_s, int64_t low_cents, struct stored_bet *ret)
 {
-	struct stmt *st = store_stmt(db, "SELECT " BET_COLUMNS " FROM bets WHERE t0 = ?1 AND low = ?2 AND user = ?3");
 	stmt_int(st, 1, t0_s);
 	stmt_int(st, 2, low_cents);
 	stmt_int(st, 3, user);
@@ -86,6 +85,18 @@ int book_load(struct store *db, int64_t user, int64_t t0_s, int64_t low_cents, s
 	r = book_read_bet(st, ret);
 	stmt_reset(st);
 	return r == 0 ? 0 : err_say(-EBADMSG, "a bet's row is damaged");
+}
+
+int book_load(struct store *db, int64_t user, int64_t t0_s, int64_t low_cents, struct stored_bet *ret)
+{
+	return load(store_stmt(db, "SELECT " BET_COLUMNS " FROM bets WHERE t0 = ?1 AND low = ?2 AND user = ?3"), user, t0_s, low_cents,
+			ret);
+}
+
+int book_load_undated(struct store *db, int64_t user, int64_t t0_s, int64_t low_cents, struct stored_bet *ret)
+{
+	return load(store_stmt(db, "SELECT " BET_COLUMNS_UNDATED " FROM bets WHERE t0 = ?1 AND low = ?2 AND user = ?3"), user, t0_s,
+			low_cents, ret);
 }
 
 int book_bet(struct store *db, int64_t user, const struct cell *cell, struct bet *ret)

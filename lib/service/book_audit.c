@@ -110,7 +110,7 @@ static int check_bet(struct auditor *a, const struct stored_bet *b)
 
 static int check_bets(struct auditor *a)
 {
-	struct stmt *st = store_stmt(a->db, "SELECT " BET_COLUMNS " FROM bets ORDER BY t0, low, user");
+	struct stmt *st = store_stmt(a->db, "SELECT " BET_COLUMNS_UNDATED " FROM bets ORDER BY t0, low, user");
 	int r;
 	while ((r = stmt_step(st)) == STMT_ROW) {
 		struct stored_bet b;

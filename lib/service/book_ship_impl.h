@@ -1,9 +1,11 @@
-/* book_ship_impl.h - the one table of sealed rows that are told as they stand, and the reader of a span. Private to book_ship*.c. */
+/* book_ship_impl.h - the one table of sealed rows that are told as they stand, the reader of a span, and a book while it is made again.
+ * Private to book_ship*.c. */
 #ifndef TAP_BOOK_SHIP_IMPL_H
 #define TAP_BOOK_SHIP_IMPL_H
 
 #include "book_ship.h"
 #include "ledger_impl.h"
+#include "path.h"
 #include "seal.h"
 #include "varint.h"
 
@@ -61,5 +63,30 @@ struct ship_quote {
 };
 /* 1: *q, which comes in as the one before; 0: the span's end; -EBADMSG. After the last unit. */
 MUST_CHECK int ship_next_quote(struct ship_reader *r, struct ship_quote *q);
+
+struct maker {
+	struct store *db;
+	const struct settings *rules;
+	struct ship_reader in;
+	struct book_pos at, here; /* at: of the unit that is read; here: where the book stands */
+	struct tick *ticks;       /* of the column that bets were decided by last */
+	struct path path;
+	bool has_path;
+	struct bet paid[LEDGER_SETTLE_MAX]; /* judged, of one column, kind and moment, not written yet */
+	size_t n_paid;
+};
+/* BOOK_SHIP_E_OTHER and -EBADMSG with the commit. */
+PRINTF_LIKE(2, 3) int ship_other(const struct maker *m, const char *fmt, ...);
+int ship_malformed(const struct maker *m, const char *what);
+
+/* The column of a sealed row; false: it is none. */
+MUST_CHECK bool ship_column_of(const struct ship_change *c, struct column *ret);
+/* The column's evidence, compared with its digest: the unit that is read brings it, or the book has it. */
+MUST_CHECK int ship_find_path(struct maker *m, int64_t t0_s);
+/* A PAYOUT or REFUND row. Those that follow each other are written together, in their order: by ship_pay_gathered at the latest. */
+MUST_CHECK int ship_gather_payout(struct maker *m, const struct ship_row *row);
+MUST_CHECK int ship_pay_gathered(struct maker *m);
+/* What a slice of settlement decided without a row: every bet up to its mark that is still open has lost. */
+MUST_CHECK int ship_decide_lost(struct maker *m, const struct settling *until);
 
 #endif

@@ -225,7 +225,7 @@ static int tell_bet(struct teller *t, const struct raw_row *row)
 	put_cell(t, cell.t0_s, cell.low_cents);
 	if (row->ref_type != LEDGER_BET)
 		return 0;
-	int r = book_load(t->db, row->user, cell.t0_s, cell.low_cents, &b);
+	int r = book_load_undated(t->db, row->user, cell.t0_s, cell.low_cents, &b);
 	if (r != 0)
 		return r < 0 ? err_trace(r) : err_say(-EBADMSG, "row %lld is of a bet that is not there", (long long) row->id);
 	varint_put(t->out, (uint64_t) b.bet.stake.micros);

@@ -138,7 +138,16 @@ static bool waits_too_long(struct intake *in, int64_t now_us)
 	int64_t wait_us = oldest_wait_us(in, now_us);
 	if (wait_us < WAIT_CALM_US)
 		in->calm_us = now_us;
+	if (in->waiting.n <= FEW || now_us < in->patient_until_us)
+		return wait_us > WAIT_HELD_US;
 	return wait_us > (now_us - in->calm_us > BEHIND_US ? WAIT_BEHIND_US : WAIT_MAX_US);
+}
+
+void intake_be_patient(struct intake *in, int ms)
+{
+	(void) pthread_mutex_lock(&in->lock);
+	in->patient_until_us = clk_mono_us() + (int64_t) ms * 1000;
+	(void) pthread_mutex_unlock(&in->lock);
 }
 
 bool intake_busy(const struct intake *in)

@@ -6,6 +6,7 @@
  *   a commit fails each of its taps is told OUTCOME_UNKNOWN or UNAVAILABLE and the process ends (see store.h on fsync).
  * Placement and price are checked with the clock read inside the transaction, against the newest quote.
  * Bound: queue_max taps between submit and done, and how long the oldest of them waits: beyond, intake_submit refuses (overloaded).
+ *   100 ms where many wait; a second where so few do that the writer's next turn takes them all, and after intake_be_patient.
  * Memory: a struct intake_tap belongs to intake from submit to done(). Thread: submit from any; done() on intake's threads,
  *   must not block. */
 #ifndef TAP_INTAKE_H
@@ -91,6 +92,8 @@ MUST_CHECK int intake_start(struct intake **ret, const struct settings *s, const
 /* 0: done() will be called; INTAKE_E_BUSY: it will not, answer overloaded. */
 enum { INTAKE_E_BUSY = 1 };
 MUST_CHECK int intake_submit(struct intake *in, struct intake_tap *t);
+/* For so long after the door was opened: who waited at it while nobody was there comes at once, which is not more than can be done. */
+void intake_be_patient(struct intake *in, int ms);
 /* A tap was refused a moment ago: who asks first spares himself the signature of the next. Any thread, no lock. */
 bool intake_busy(const struct intake *in);
 

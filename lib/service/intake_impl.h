@@ -23,6 +23,8 @@ enum {
 	WAIT_CALM_US = 20000,        /* but when no wait was this short */
 	BEHIND_US = 100000,          /* for so long, the queue would only stand, and each tap wait in it: */
 	WAIT_BEHIND_US = 40000,      /* then this is the limit */
+	FEW = 256,                   /* taps that go out in the writer's next turn: their age tells that it was held up, not that */
+	WAIT_HELD_US = 1000000,      /* more comes than can be done, and this is the limit */
 	BUSY_US = 3000,              /* what is not even looked at after a refusal; nearly all of it would be refused too */
 	ANNOUNCE_MAX = 65536,        /* events that wait for Redis */
 	ANNOUNCE_BATCH = 512,
@@ -102,6 +104,7 @@ struct intake {
 	uint64_t taps, batches;
 	int64_t batch_max_seen;
 	int64_t calm_us;               /* monotonic: when the oldest tap's wait was short last */
+	int64_t patient_until_us;      /* monotonic: who comes before waited at the door */
 	_Atomic int64_t busy_until_us; /* monotonic */
 	_Atomic int64_t inside; /* taps between submit and done */
 	_Atomic uint64_t confirmed, replayed, refused;

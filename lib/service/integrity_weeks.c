@@ -1,5 +1,5 @@
 /* Over all weeks that are here: each file by itself, and that each begins where the one before it ended. */
-#include "integrity.h"
+#include "integrity_impl.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -113,14 +113,14 @@ static int compare_page(const struct week_info *info, const struct ends *e, stru
 	return 0;
 }
 
-static int check_past(struct week *w, const struct week_info *info, bool full, struct integrity *ret, struct ends *ends)
+static int check_past(struct week *w, const struct week_info *info, enum integrity_how how, struct integrity *ret, struct ends *ends)
 {
 	struct store *db;
 	*ret = (struct integrity){ 0 };
 	int r = week_open_past(w, info->week, &db);
 	if (r != 0)
 		return r < 0 ? err_trace(r) : err_say(-EIO, "a past week cannot be opened (%d)", r);
-	r = integrity_check_store(db, full, ret);
+	r = integrity_of_store(db, how, ret);
 	if (r == 0)
 		r = store_begin(db);
 	if (r == 0)
@@ -130,10 +130,10 @@ static int check_past(struct week *w, const struct week_info *info, bool full, s
 	return r == -EBADMSG ? drift(ret, err_text()) : err_trace(r);
 }
 
-static int check_current(struct week *w, bool full, struct integrity *ret, struct ends *ends)
+static int check_current(struct week *w, enum integrity_how how, struct integrity *ret, struct ends *ends)
 {
 	struct store *db;
-	int r = integrity_check(w, full, ret);
+	int r = integrity_of_current(w, how, ret);
 	if (r == 0)
 		r = week_begin(w, &db);
 	if (r == 0) {
@@ -143,10 +143,10 @@ static int check_current(struct week *w, bool full, struct integrity *ret, struc
 	return r;
 }
 
-static int check_file(struct week *w, const struct week_info *info, bool full, struct integrity *ret, struct ends *e,
+static int check_file(struct week *w, const struct week_info *info, enum integrity_how how, struct integrity *ret, struct ends *e,
 		const struct ends *later)
 {
-	int r = info->closed_ms ? check_past(w, info, full, ret, e) : check_current(w, full, ret, e);
+	int r = info->closed_ms ? check_past(w, info, how, ret, e) : check_current(w, how, ret, e);
 	if (r == 0)
 		r = compare(e, later, ret);
 	return r == 0 ? compare_page(info, e, ret) : r;
@@ -158,7 +158,7 @@ static bool is_current(const struct week *w, const struct week_info *info)
 	return now.year == info->week.year && now.week == info->week.week;
 }
 
-int integrity_check_weeks(struct week *w, bool full, integrity_week_cb *cb, void *u)
+static int check_weeks(struct week *w, enum integrity_how how, integrity_week_cb *cb, void *u)
 {
 	struct walk walk = { .n = 0 };
 	struct ends ends[2] = { 0 };
@@ -169,9 +169,9 @@ int integrity_check_weeks(struct week *w, bool full, integrity_week_cb *cb, void
 		const struct week_info *info = &walk.all[i];
 		struct integrity found = { 0 };
 		if (info->local)
-			r = check_file(w, info, full, &found, &ends[i & 1], later ? &ends[!(i & 1)] : NULL);
+			r = check_file(w, info, how, &found, &ends[i & 1], later ? &ends[!(i & 1)] : NULL);
 		if (info->local && r >= 0 && !info->closed_ms && !is_current(w, info))
-			return integrity_check_weeks(w, full, cb, u); /* it ended meanwhile: nothing was told yet */
+			return check_weeks(w, how, cb, u); /* it ended meanwhile: nothing was told yet */
 		if (r == 0)
 			r = check_names(&walk, i, &found);
 		if (r < 0)
@@ -183,4 +183,14 @@ int integrity_check_weeks(struct week *w, bool full, integrity_week_cb *cb, void
 		r = 0;
 	}
 	return r == 0 ? drifted : err_trace(r);
+}
+
+int integrity_check_weeks(struct week *w, bool full, integrity_week_cb *cb, void *u)
+{
+	return err_trace(check_weeks(w, full ? INTEGRITY_FULL : INTEGRITY_QUICK, cb, u));
+}
+
+int integrity_check_weeks_still(struct week *w, integrity_week_cb *cb, void *u)
+{
+	return err_trace(check_weeks(w, INTEGRITY_STILL, cb, u));
 }

@@ -68,7 +68,7 @@ static int read_users(struct auditor *a)
 /* Open and lost bets belong to the account's counts; those carried over belong to the file's first chain row. */
 static int read_bets(struct auditor *a)
 {
-	struct stmt *st = store_stmt(a->db, "SELECT " BET_COLUMNS " FROM bets ORDER BY t0, low, user");
+	struct stmt *st = store_stmt(a->db, "SELECT " BET_COLUMNS_UNDATED " FROM bets ORDER BY t0, low, user");
 	int r;
 	while ((r = stmt_step(st)) == STMT_ROW) {
 		struct stored_bet b;
@@ -91,7 +91,7 @@ static int read_bets(struct auditor *a)
 
 static int add_carried(struct auditor *a)
 {
-	struct stmt *st = store_stmt(a->db, "SELECT " BET_COLUMNS " FROM bets WHERE bet_row = 0 ORDER BY t0, low, user");
+	struct stmt *st = store_stmt(a->db, "SELECT " BET_COLUMNS_UNDATED " FROM bets WHERE bet_row = 0 ORDER BY t0, low, user");
 	int r;
 	while ((r = stmt_step(st)) == STMT_ROW) {
 		struct stored_bet b;
@@ -106,7 +106,7 @@ static int add_bet_of(struct auditor *a, const struct raw_row *row)
 	struct cell cell;
 	struct stored_bet b;
 	ledger_cell_of_ref(&cell, row->cell_ref);
-	int r = book_load(a->db, row->user, cell.t0_s, cell.low_cents, &b);
+	int r = book_load_undated(a->db, row->user, cell.t0_s, cell.low_cents, &b);
 	if (r != 0)
 		return r < 0 ? err_trace(r) : found(a, "row %" PRId64 ": its bet is not there", row->id);
 	chain_add_bet(&a->hash, &b.bet);

@@ -99,6 +99,10 @@ MUST_CHECK int book_read_bet(struct stmt *st, struct stored_bet *ret);
 /* A bet is resolved when its column was. */
 #define BET_COLUMNS BET_COLUMNS_OPEN ", (SELECT c.settled_at FROM columns c WHERE c.t0 = bets.t0)"
 
+/* For who does not ask when: the column is not looked up for each bet. */
+#define BET_COLUMNS_UNDATED BET_COLUMNS_OPEN ", 0"
+MUST_CHECK int book_load_undated(struct store *db, int64_t user, int64_t t0_s, int64_t low_cents, struct stored_bet *ret);
+
 /* STORE_E_CONSTRAINT when the key is taken. */
 MUST_CHECK int book_insert_bet(struct store *db, const struct bet *b, int64_t bet_row);
 MUST_CHECK int book_insert_column(struct store *db, const struct column *c, const void *evidence, size_t n);

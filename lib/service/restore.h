@@ -3,6 +3,8 @@
  * Always true: nothing that is there is touched: DIR holds no book, or it is refused; what is made is made aside, in DIR/.restore, and
  *   moved to its names only when it passed every audit, meta.db last; an earlier try that was cut short is cleared. A byte that
  *   was changed, a segment that is missing or stands in another's place, is refused and named.
+ * A closed week that was not archived comes back too, from its own newest snapshot and the segments up to its end, which must be where
+ *   the next week begins. What stays behind in the store is said (`lost`); shipping then goes on beyond it, from a new snapshot on.
  * What it cannot see by nature: that the newest segments of all were taken away; who has the newest moment of what he was told
  *   compares it with as_of_ms.
  * Thread: one owner. */
@@ -29,6 +31,7 @@ enum {
 struct restore_conf {
 	const struct settings *s;
 	struct s3 *s3;
+	const struct s3_conf *s3_conf; /* that of s3, for connections that fetch ahead; its `stopping` is asked from their threads too */
 	const char *stamp;    /* of the snapshot to begin with; "": the newest */
 	bool accept_loss;     /* a segment that is damaged or missing ends it there, instead of refusing it all */
 	bool scratch;         /* a drill: only made and audited; the caller removes the folder */
@@ -43,8 +46,9 @@ struct restored {
 	int64_t segments, segment_bytes;
 	int64_t book_bytes;          /* the files as they were made */
 	int64_t fetch_ms, replay_ms, audit_ms;
-	char lost[320];              /* what is in the store and is not in the book, and why; "" nothing */
-	struct integrity found;
+	int64_t past_weeks;          /* closed weeks that were brought back */
+	char lost[640];              /* what is in the store and is not in the books, why, and of which time; "" nothing */
+	struct integrity found;      /* in the current week's book */
 };
 /* Removes a folder of plain files, such as a drill leaves; 0 also when it is not there. */
 MUST_CHECK int restore_clear(const char *path);

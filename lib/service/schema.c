@@ -124,14 +124,8 @@ static const char week_2_down[] = "DROP TABLE withdrawals;";
 	" SELECT RAISE(ABORT, 'a ledger row is for ever'); END;"
 #define KINDS_IN "ref_type IN ('BET', 'PAYOUT', 'REFUND', 'DEPOSIT', 'WITHDRAWAL', 'WITHDRAWAL_REVERSAL', 'ADJUSTMENT', 'OPENING')"
 #define EXTERNALS_IN "ref_type IN ('DEPOSIT', 'WITHDRAWAL', 'WITHDRAWAL_REVERSAL', 'ADJUSTMENT')"
-#define CHAR(v, shift) "substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', 1 + ((" v " >> " shift ") & 31), 1)"
-#define EIGHT(v) CHAR(v, "35") "||" CHAR(v, "30") "||" CHAR(v, "25") "||" CHAR(v, "20") "||" CHAR(v, "15") "||" \
-	CHAR(v, "10") "||" CHAR(v, "5") "||" CHAR(v, "0")
-#define BET_ID CHAR("b.placed_at", "45") "||" CHAR("b.placed_at", "40") "||" EIGHT("b.placed_at") "||" \
-	EIGHT("((b.t0 - b.placed_at / 1000 << 24) | (b.low >> 8))") "||" EIGHT("(((b.low & 255) << 32) | b.user)")
-
-static const char week_3_up[] = LEDGER_TABLE(KINDS_IN, "TEXT NOT NULL") LEDGER_OTHERS LEDGER_BETS("bet_row", BET_ID)
-	LEDGER_BETS("pay_row", BET_ID) LEDGER_DONE(EXTERNALS_IN);
+static const char week_3_up[] = LEDGER_TABLE(KINDS_IN, "TEXT NOT NULL") LEDGER_OTHERS LEDGER_BETS("bet_row", SCHEMA_BET_ID)
+	LEDGER_BETS("pay_row", SCHEMA_BET_ID) LEDGER_DONE(EXTERNALS_IN);
 
 #define BET_CELL "(b.t0 << 31) | b.low"
 static const char week_3_down[] = LEDGER_TABLE(KINDS_IN, "ANY NOT NULL"
@@ -263,6 +257,17 @@ static const char meta_2_up[] =
 
 static const char meta_2_down[] = "DROP TABLE archives;";
 
+/* archive_forms  of the archives that hold a pressed book (book_press.h): what the object unpacks to, and what that thaws to; in effect
+ *                for the object of packed_bytes, so that one that an older release made since is taken for what it is
+ * Going down leaves it: the older release finds such an object to unpack to other bytes than it knows, and removes nothing. */
+static const char meta_3_up[] =
+	"CREATE TABLE IF NOT EXISTS archive_forms("
+	" week INTEGER PRIMARY KEY, form INTEGER NOT NULL CHECK(form = 2), packed_bytes INTEGER NOT NULL,"
+	" inner_bytes INTEGER NOT NULL CHECK(inner_bytes > 0), inner_hash BLOB NOT NULL CHECK(length(inner_hash) = 32),"
+	" rows_hash BLOB NOT NULL CHECK(length(rows_hash) = 32)) STRICT;";
+
+static const char meta_3_down[] = "SELECT 1;";
+
 const struct store_schema schema_week = { 0x54415057 /* TAPW */,
 	(const struct store_migration[]){ { 1, week_1_up, week_1_down }, { 2, week_2_up, week_2_down },
 		{ 3, week_3_up, week_3_down }, { 4, week_4_up, week_4_down }, { 5, week_5_up, week_5_down },
@@ -270,4 +275,5 @@ const struct store_schema schema_week = { 0x54415057 /* TAPW */,
 		{ 9, week_9_up, week_9_down },
 		{ 0, NULL, NULL } } };
 const struct store_schema schema_meta = { 0x5441504d /* TAPM */,
-	(const struct store_migration[]){ { 1, meta_1_up, meta_1_down }, { 2, meta_2_up, meta_2_down }, { 0, NULL, NULL } } };
+	(const struct store_migration[]){ { 1, meta_1_up, meta_1_down }, { 2, meta_2_up, meta_2_down }, { 3, meta_3_up, meta_3_down },
+		{ 0, NULL, NULL } } };

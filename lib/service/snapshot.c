@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -163,17 +164,38 @@ int snapshot_put(struct s3 *s3, const char *folder, const struct ship_place *pla
 
 /* ---- finding */
 
-struct newest {
-	char stamp[SNAPSHOT_STAMP_SIZE];
+enum { STAMPS_MAX = 1 << 16, CLOCK_SLACK_MS = 3600000 };
+
+/* Of the snapshots that are whole: rising, as the keys do. */
+struct stamps {
+	char (*v)[SNAPSHOT_STAMP_SIZE];
+	size_t n, cap;
+	bool failed;
 };
 
 static bool on_item(void *u, const struct s3_item *item)
 {
-	struct newest *n = u;
+	struct stamps *s = u;
 	const char *stamp = item->key + strlen(SHIP_PREFIX "snapshots/"), *end = strchr(stamp, '/');
-	if (end && strcmp(end, "/manifest") == 0 && (size_t) (end - stamp) < sizeof n->stamp)
-		(void) snprintf(n->stamp, sizeof n->stamp, "%.*s", (int) (end - stamp), stamp);
+	if (!end || strcmp(end, "/manifest") != 0 || (size_t) (end - stamp) >= sizeof s->v[0])
+		return true;
+	if (s->n == s->cap) {
+		size_t cap = s->cap ? 2 * s->cap : 256;
+		void *more = cap <= STAMPS_MAX ? reallocarray(s->v, cap, sizeof s->v[0]) : NULL;
+		s->failed = !more;
+		if (!more)
+			return false;
+		s->v = more;
+		s->cap = cap;
+	}
+	(void) snprintf(s->v[s->n++], sizeof s->v[0], "%.*s", (int) (end - stamp), stamp);
 	return true;
+}
+
+static int list(struct s3 *s3, struct stamps *s)
+{
+	int r = ship_s3(s3_list(s3, SHIP_PREFIX "snapshots/", "", on_item, s), SHIP_PREFIX "snapshots/");
+	return r == 0 && s->failed ? err_say(-ENOMEM, "more snapshots than can be looked at") : r;
 }
 
 static int bad(const char *key, const char *what)
@@ -221,28 +243,58 @@ static bool manifest_parse(const struct buf *text, struct snapshot *ret)
 	return strcmp(ret->files[0].name, week) == 0 && strcmp(ret->files[1].name, "meta.db") == 0;
 }
 
-int snapshot_find(struct s3 *s3, const char *stamp, struct snapshot *ret)
+static int read_manifest(struct s3 *s3, const char *stamp, struct snapshot *ret)
 {
 	_cleanup_(buf_free) struct buf text = BUF_INIT(MANIFEST_MAX);
-	struct newest newest = { "" };
 	char key[KEY_SIZE];
-	int r = 0;
 	*ret = (struct snapshot){ 0 };
-	(void) snprintf(newest.stamp, sizeof newest.stamp, "%s", stamp);
-	if (!stamp[0])
-		r = ship_s3(s3_list(s3, SHIP_PREFIX "snapshots/", "", on_item, &newest), SHIP_PREFIX "snapshots/");
-	if (r < 0)
-		return r;
-	if (!newest.stamp[0])
-		return SNAPSHOT_E_ABSENT;
-	key_of(key, newest.stamp, "manifest", "");
-	r = s3_get_buf(s3, key, &text, NULL);
+	key_of(key, stamp, "manifest", "");
+	int r = s3_get_buf(s3, key, &text, NULL);
 	if (r == S3_E_NOT_FOUND)
 		return SNAPSHOT_E_ABSENT;
 	if (r != 0 && r != S3_E_BIG)
 		return ship_s3(r, key);
-	(void) snprintf(ret->stamp, sizeof ret->stamp, "%s", newest.stamp);
+	(void) snprintf(ret->stamp, sizeof ret->stamp, "%s", stamp);
 	return r == 0 && manifest_parse(&text, ret) ? 0 : bad(key, "it is no manifest, or was changed");
+}
+
+int snapshot_find(struct s3 *s3, const char *stamp, struct snapshot *ret)
+{
+	struct stamps all = { .n = 0 };
+	if (stamp[0])
+		return read_manifest(s3, stamp, ret);
+	int r = list(s3, &all);
+	if (r == 0)
+		r = all.n > 0 ? read_manifest(s3, all.v[all.n - 1], ret) : SNAPSHOT_E_ABSENT;
+	free(all.v);
+	return r;
+}
+
+static int compare_weeks(struct clk_week a, struct clk_week b)
+{
+	return a.year != b.year ? a.year - b.year : a.week - b.week;
+}
+
+int snapshot_find_week(struct s3 *s3, struct clk_week week, int64_t closed_ms, struct snapshot *ret)
+{
+	struct stamps all = { .n = 0 };
+	char until[BACKUP_STAMP_SIZE];
+	backup_stamp(until, closed_ms + CLOCK_SLACK_MS);
+	int r = list(s3, &all);
+	bool found = false;
+	for (size_t i = all.n; r == 0 && !found && i > 0; i--) {
+		if (strcmp(all.v[i - 1], until) > 0)
+			continue; /* a book that is closed is not copied any more */
+		r = read_manifest(s3, all.v[i - 1], ret);
+		int order = r == 0 ? compare_weeks(ret->place.week, week) : 1;
+		found = order == 0;
+		if (order < 0)
+			break;
+		if (r > 0)
+			r = 0;
+	}
+	free(all.v);
+	return r < 0 ? err_trace(r) : found ? 0 : SNAPSHOT_E_ABSENT;
 }
 
 /* ---- fetching */

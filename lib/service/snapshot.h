@@ -36,6 +36,8 @@ struct snapshot {
 MUST_CHECK int snapshot_put(struct s3 *s3, const char *folder, const struct ship_place *place, struct snapshot *ret);
 /* The manifest of `stamp`; "": of the newest. SNAPSHOT_E_ABSENT; SNAPSHOT_E_BAD with the place. */
 MUST_CHECK int snapshot_find(struct s3 *s3, const char *stamp, struct snapshot *ret);
+/* The newest one of that week, which was closed at closed_ms; results as of snapshot_find. A damaged one is passed over. */
+MUST_CHECK int snapshot_find_week(struct s3 *s3, struct clk_week week, int64_t closed_ms, struct snapshot *ret);
 /* Its files into DIR, compared with the manifest and synced. SNAPSHOT_E_BAD with the place. */
 MUST_CHECK int snapshot_fetch(struct s3 *s3, const struct snapshot *s, const char *dir);
 /* Any positive result of s3 is passed up as <0 by the above, with a sentence. */

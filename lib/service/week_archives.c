@@ -48,6 +48,48 @@ static int read_row(struct stmt *st, struct week_archive *ret)
 	return r;
 }
 
+/* An object is plain unless it is the one that a form was noted for. */
+static int read_form(struct week *w, struct week_archive *ret)
+{
+	struct stmt *st = store_stmt(w->meta, "SELECT inner_bytes, inner_hash, rows_hash FROM archive_forms WHERE week = ?1"
+			" AND packed_bytes = ?2");
+	ret->form = WEEK_ARCHIVE_PLAIN;
+	ret->inner_bytes = ret->db_bytes;
+	ret->inner_hash = ret->db_hash;
+	stmt_int(st, 1, ret->week_id);
+	stmt_int(st, 2, ret->packed_bytes);
+	int r = stmt_step(st);
+	if (r == STMT_ROW) {
+		size_t n;
+		ret->form = WEEK_ARCHIVE_PRESSED;
+		ret->inner_bytes = stmt_col_int(st, 0);
+		memcpy(ret->inner_hash.b, stmt_col_blob(st, 1, &n), HASH_SIZE);
+		memcpy(ret->rows_hash.b, stmt_col_blob(st, 2, &n), HASH_SIZE);
+		stmt_reset(st);
+	}
+	return r < 0 ? err_trace(r) : 0;
+}
+
+static int put_form(struct week *w, const struct week_archive *a)
+{
+	struct stmt *st;
+	if (a->form != WEEK_ARCHIVE_PRESSED) {
+		st = store_stmt(w->meta, "DELETE FROM archive_forms WHERE week = ?1");
+		stmt_int(st, 1, a->week_id);
+		return stmt_run(st);
+	}
+	st = store_stmt(w->meta, "INSERT INTO archive_forms(week, form, packed_bytes, inner_bytes, inner_hash, rows_hash)"
+			" VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT(week) DO UPDATE SET packed_bytes = ?3, inner_bytes = ?4,"
+			" inner_hash = ?5, rows_hash = ?6");
+	stmt_int(st, 1, a->week_id);
+	stmt_int(st, 2, a->form);
+	stmt_int(st, 3, a->packed_bytes);
+	stmt_int(st, 4, a->inner_bytes);
+	stmt_blob(st, 5, a->inner_hash.b, HASH_SIZE);
+	stmt_blob(st, 6, a->rows_hash.b, HASH_SIZE);
+	return stmt_run(st);
+}
+
 static int begin(struct week *w)
 {
 	int r = store_begin(w->meta);
@@ -67,6 +109,8 @@ int week_archive_get(struct week *w, int64_t week_id, struct week_archive *ret)
 	if (r == STMT_ROW) {
 		r = read_row(st, ret);
 		stmt_reset(st);
+		if (r == 0)
+			r = read_form(w, ret);
 	}
 	store_rollback(w->meta);
 	return err_trace(r);
@@ -93,6 +137,8 @@ int week_archive_put(struct week *w, const struct week_archive *a)
 	stmt_int(st, 10, a->purged_ms);
 	stmt_int(st, 11, a->fetched_ms);
 	r = stmt_run(st);
+	if (r == 0)
+		r = put_form(w, a);
 	if (r == 0)
 		return err_trace(store_commit(w->meta));
 	store_rollback(w->meta);

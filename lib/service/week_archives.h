@@ -16,9 +16,13 @@
 
 enum week_archive_state { /* stored: never renumber */
 	WEEK_ARCHIVE_COPIED = 1,   /* a compacted copy is on disk and passed its check; db_* and bets are known */
-	WEEK_ARCHIVE_PACKED = 2,   /* that copy, compressed, is on disk; packed_bytes and blocks are known */
+	WEEK_ARCHIVE_PACKED = 2,   /* that copy, compressed, is on disk; form, packed_bytes and blocks are known */
 	WEEK_ARCHIVE_SENT = 3,     /* the endpoint said that it has it */
 	WEEK_ARCHIVE_VERIFIED = 4  /* it was fetched back, and unpacked to the very bytes */
+};
+enum week_archive_form { /* stored: never renumber */
+	WEEK_ARCHIVE_PLAIN = 1,    /* the object unpacks to the copy itself */
+	WEEK_ARCHIVE_PRESSED = 2   /* to a pressed book (book_press.h), which thaws to the same rows */
 };
 enum { ARCHIVE_BLOCK = 1 << 20, ARCHIVE_BLOCKS_MAX = 1 << 15 };
 
@@ -27,6 +31,10 @@ struct week_archive {
 	int state;                 /* 0: nothing was done yet */
 	int64_t bets, db_bytes;
 	struct hash db_hash;       /* of the compacted copy's bytes */
+	enum week_archive_form form;
+	int64_t inner_bytes;       /* of what the object unpacks to */
+	struct hash inner_hash;
+	struct hash rows_hash;     /* PRESSED: book_rows of the copy */
 	int64_t packed_bytes;
 	struct hash *blocks;       /* of each ARCHIVE_BLOCK of the packed bytes; week_archive_free */
 	size_t n_blocks;

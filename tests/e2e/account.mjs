@@ -69,6 +69,9 @@ test('bets: page by page, narrowed, followed as they are decided', async () => {
 	assert.equal(all.length, BETS);
 	await until('the second page', WAIT_MS, async () => JSON.stringify(await idsShown()) === JSON.stringify(all));
 	assert.equal(await visitor.page.locator('button.more').count(), 0, 'the list ends');
+	const first = await rows('#bets').first().locator('td').allInnerTexts();
+	assert.match(first[0], /\d:\d\d:\d\d/, 'when, to the second');
+	assert.match(first[1], /\$[\d,]+ – \$[\d,]+\s+\d+:\d\d:\d\d.*, 5 s/, 'the cell, and the time of its column');
 	await visitor.shot('account-bets');
 	await pick('status', 'confirmed');
 	await until('the open ones alone', WAIT_MS, async () => (await rows('#bets').evaluateAll((all) => all.every((r) => r.dataset.status === 'confirmed'))));
@@ -222,7 +225,8 @@ const inView = async (view, ready, name) => {
 		await visitor.page.emulateMedia({ colorScheme: options.colorScheme, reducedMotion: 'reduce' });
 		await go(view, ready);
 		assert.deepEqual(await visitor.faults(), [], `${view} ${size}`);
-		await until(`${view} ${size} to be no wider than the screen`, WAIT_MS, () => visitor.page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
+		await until(`${view} ${size} to be no wider than the screen`, WAIT_MS, () => visitor.page.evaluate(() =>
+			[document.documentElement, document.querySelector('main')].every((e) => e.scrollWidth <= e.clientWidth)));
 		await visitor.shot(`account-${name}-${size}`);
 	}
 	await visitor.page.setViewportSize(DESKTOP.viewport);
@@ -250,6 +254,17 @@ test('by keys alone: from the list into a bet, and its check', async () => {
 	await page.waitForSelector('.result[data-agrees="true"]');
 });
 
+// To a player who may not play the board is closed, and says until when; a tap is answered with the same words.
+async function closedBoard(words, name) {
+	await go('#/play', 'canvas');
+	await says('#banner[data-what="barred"]', words);
+	await visitor.choose(2, 0);
+	await until('a closed cell', WAIT_MS, async () => /, closed/.test(await visitor.chosen()));
+	await visitor.page.keyboard.press('Enter');
+	assert.match(await (await visitor.notice('refused')).innerText(), words);
+	await visitor.shot(name);
+}
+
 test('limits: lower at once, higher later; a pause and an exclusion are asked twice', async () => {
 	const { page } = visitor;
 	await go('#/limits', '#set-limits');
@@ -271,6 +286,10 @@ test('limits: lower at once, higher later; a pause and an exclusion are asked tw
 	await page.click('button[name="pause-yes"]');
 	await page.waitForSelector('#paused');
 	assert.ok((await limits()).cool_off_until > Date.now());
+	await closedBoard(/paused betting until .*\d:\d\d/, 'account-paused');
+	await page.reload();
+	await closedBoard(/paused betting until .*\d:\d\d/, 'account-paused-reloaded');
+	await go('#/limits', '#paused');
 	await pick('days', '365');
 	await page.click('button[name="exclude"]');
 	await visitor.shot('account-limits-sure');
@@ -281,6 +300,7 @@ test('limits: lower at once, higher later; a pause and an exclusion are asked tw
 	await page.waitForSelector('#excluded');
 	assert.ok((await limits()).self_excluded_until > Date.now() + 364 * 86_400_000);
 	await visitor.shot('account-limits-excluded');
+	await closedBoard(/excluded yourself until .*\d:\d\d/, 'account-excluded');
 });
 
 test('nothing was complained of, and nothing is left on the page after signing out', async () => {

@@ -6,21 +6,15 @@ import path from 'node:path';
 import test, { after, before } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Bettor, columnOf } from './lib/bettor.mjs';
+import { Dice } from './lib/dice.mjs';
 import { Product, WELCOME, until } from './lib/product.mjs';
 import { W, auditBook, auditColumns, auditTold } from './lib/judge.mjs';
 
 const KILLS = Number(process.env.TAP_KILLS || 10), RATE = 150;
 const SEED = Number(process.env.TAP_SEED || Date.now() % 1e9);
 const MOST = '1000000000000000';
-let product, players, started, state = SEED;
-
-// mulberry32
-function dice() {
-	state = (state + 0x6d2b79f5) | 0;
-	let t = Math.imul(state ^ (state >>> 15), 1 | state);
-	t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-	return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-}
+const dice = new Dice(SEED);
+let product, players, started;
 
 const toldFile = () => path.join(product.var, 'told');
 // The last line may be cut off.
@@ -73,12 +67,12 @@ test(`resolver and api killed ${KILLS} times under load`, async (t) => {
 	await until('the load', 60_000, () => told().length > RATE);
 	const killed = { api: 0, resolver: 0 };
 	for (let i = 0; i < KILLS; i++) {
-		const parts = [['api'], ['resolver'], ['api', 'resolver']][Math.floor(dice() * 3)];
+		const parts = [['api'], ['resolver'], ['api', 'resolver']][dice.whole(0, 2)];
 		for (const part of parts) {
 			await product.kill(part);
 			killed[part]++;
 		}
-		await sleep(100 + dice() * 2400);
+		await sleep(dice.between(100, 2500));
 	}
 	loading = false;
 	await load;

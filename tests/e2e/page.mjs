@@ -7,7 +7,7 @@ import test, { after, afterEach, before } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import { DESKTOP, MOVING, PHONE, Visitor, WAIT_MS, installWallet, launch, quantile } from './lib/browser.mjs';
+import { DESKTOP, MOVING, PHONE, SIDEWAYS, Visitor, WAIT_MS, installWallet, launch, quantile } from './lib/browser.mjs';
 import { Product, WELCOME, until } from './lib/product.mjs';
 
 const USD = 1_000_000, BUDGET = 200 * 1024;
@@ -108,8 +108,10 @@ test('signs in, taps, sees pending, confirmed and resolved, and the balance move
 test('by keys alone, with every state told in words', async () => {
 	const v = await visitor();
 	await v.signIn();
-	const placed = await v.bet(2);
+	const placed = await v.bet(6); // so far on that it stays open meanwhile
 	await v.state(placed.cell, 'confirmed', 'won', 'lost', 'void');
+	await v.page.keyboard.press('Enter'); // once more
+	assert.match(await (await v.notice('refused')).innerText(), /Your bet on this cell is on its way|Your stake lies on this cell already/);
 	assert.match(await v.chosen(), /^\$[\d,]+ to \$[\d,]+, in \d+ seconds, (pays \d|closed)/);
 	assert.match(await v.page.locator(`#taps [data-cell="${placed.cell}"]`).textContent(), /^\$[\d,]+ to \$[\d,]+, \$1 at \d+\.\d+×: \w/);
 	assert.deepEqual(await v.faults(), []);
@@ -168,6 +170,10 @@ test('two tabs show the same, and end together', async () => {
 	await one.page.click('#sign-out');
 	for (const tab of [one, two])
 		await tab.page.waitForSelector('#balance', { state: 'detached' });
+	await two.signIn();
+	await one.page.waitForSelector('#balance');
+	const again = await one.bet(3);
+	await two.state(again.cell, 'confirmed', 'won', 'lost', 'void');
 	await one.clean();
 	await two.clean();
 });
@@ -176,11 +182,17 @@ test('a wallet of the browser: declines, signs, turns to another account, to ano
 	let wallet;
 	const v = await visitor(DESKTOP, undefined, async (page) => { wallet = await installWallet(page); });
 	const { page } = v;
-	await page.evaluate(() => { globalThis.testWallet.state.declines = true; });
 	await page.click('#who');
+	for (const [state, words] of [['locked', /locked/], ['waits', /still waits for an answer/]]) {
+		await page.evaluate((name) => { globalThis.testWallet.state[name] = true; }, state);
+		await page.click(`[data-wallet="${wallet.rdns}"]`);
+		await until(`that it is ${state}`, WAIT_MS, async () => words.test(await v.text('#notice')));
+		await page.evaluate((name) => { globalThis.testWallet.state[name] = false; }, state);
+	}
+	await page.evaluate(() => { globalThis.testWallet.state.declines = true; });
 	await page.click(`[data-wallet="${wallet.rdns}"]`);
 	await page.click('#sign');
-	assert.match(await (await v.notice('sign-in-failed')).innerText(), /declined/);
+	await until('that it was declined', WAIT_MS, async () => /declined/.test((await v.page.locator('#notice').allInnerTexts()).join()));
 	await page.evaluate(() => { globalThis.testWallet.state.declines = false; });
 	await page.click(`[data-wallet="${wallet.rdns}"]`);
 	await page.click('#sign');
@@ -254,11 +266,45 @@ test('on a phone: a touch bets, a drag and a pinch do not', async () => {
 	await light.clean();
 });
 
-test('offline it says so, and comes back', async () => {
+test('on a phone, upright and on its side: the board has the room, and all is at hand', async () => {
+	for (const [options, name] of [[SIDEWAYS, 'sideways'], [{ ...SIDEWAYS, colorScheme: 'light' }, 'sideways-light'], [PHONE, 'upright']]) {
+		const v = await visitor(options), { page } = v;
+		await v.signIn();
+		const room = async () => {
+			const { width, height } = await page.locator('canvas').boundingBox();
+			return width * height / (options.viewport.width * options.viewport.height);
+		};
+		await until('the board to have most of the screen', WAIT_MS, async () => await room() > 0.7);
+		await page.click('.legend summary');
+		await page.locator('.legend li').last().waitFor();
+		await v.shot(`phone-${name}-legend`);
+		assert.deepEqual(await v.faults(), []);
+		await page.click('.legend summary');
+		await page.click('.theme');
+		await until('dark colours, asked for', WAIT_MS, () => page.evaluate(() => document.documentElement.dataset.theme === 'dark'));
+		for (let i = 0; i < 2; i++)
+			await page.click('.theme'); // light, and what the system has
+		await v.bet(3);
+		await v.shot(`phone-${name}`);
+		assert.deepEqual(await v.faults(), []);
+		await until('nothing to stick out', WAIT_MS, () => page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
+		await v.clean();
+		await v.close();
+	}
+});
+
+test('offline it says so, refuses a tap at once, and comes back', async () => {
 	const v = await visitor();
+	await v.signIn();
 	await until('the page to be kept', WAIT_MS, () => v.page.evaluate(async () => (await (await caches.open('page')).keys()).length >= 3));
 	await v.context.setOffline(true);
 	await v.page.waitForSelector('#banner[data-what="offline"]');
+	let asked = 0;
+	v.page.on('request', (r) => { asked += r.method() === 'POST' ? 1 : 0; });
+	await v.choose(3, 0);
+	await v.page.keyboard.press('Enter');
+	assert.match(await (await v.notice('refused')).innerText(), /not connected/);
+	assert.equal(asked + await v.page.locator('#taps li').count(), 0, 'nothing was tried');
 	// Also when it is opened now: its own files were kept.
 	await v.page.reload();
 	await v.page.waitForSelector('#banner[data-what="offline"]');
@@ -275,7 +321,7 @@ test('the feed stalls: the banner, no bets, the stakes of a void column back', a
 	await v.page.waitForSelector('#banner[data-what="degraded"]');
 	await v.page.waitForSelector('#banner[data-what="critical"]');
 	await v.shot('desktop-stalled');
-	await v.choose(2, 0);
+	await v.choose(5, 0); // beyond the stake that lies there
 	await v.page.keyboard.press('Enter');
 	assert.match(await (await v.notice('refused')).innerText(), /price feed has stopped/);
 	await product.replay('off all');

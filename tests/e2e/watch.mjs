@@ -37,6 +37,7 @@ let p;
 let bettor;
 let bet;
 let withdrawal;
+let front;
 const scraped = {};
 
 before(async () => {
@@ -52,6 +53,7 @@ before(async () => {
 	for (const [i, name] of daemons.entries())
 		await until(`${name} to be ready`, 60_000, async () => {
 			scraped[name] = await (await fetch(`http://127.0.0.1:${p.base + 90 + i}/metrics`)).text();
+	front = await (await fetch(`http://127.0.0.1:${p.base + 95}/front/metrics`)).text();
 			return /^tap_ready 1$/m.test(scraped[name]);
 		});
 });
@@ -74,6 +76,11 @@ test('each daemon\'s metrics are Prometheus\' and name nobody', () => {
 	}
 	assert.match(scraped.api, /^tap_bets_confirmed_total 1$/m);
 	assert.match(scraped.archiver, /^tap_withdrawals_waiting [01]$/m);
+});
+
+test('nginx tells whether players get an answer', () => {
+	assert.equal(assertPromtool(['check', 'metrics'], front).trim(), '');
+	assert.match(front, /^tap_front_up 1$/m);
 });
 
 test('one name means one thing in every daemon', () => {
@@ -99,7 +106,8 @@ test('the rules are good, and each alert is seen to fire and to be quiet', () =>
 test('the jobs are the daemons, on the ports that they have', () => {
 	const jobs = parse(source('conf/prometheus/prometheus.yaml')).scrape_configs;
 	assert.deepEqual(jobs.map((j) => [j.job_name, j.static_configs[0].targets[0]]),
-		daemons.map((name, i) => [name, `127.0.0.1:${9080 + i}`]));
+		[...daemons, 'front'].map((name, i) => [name, `127.0.0.1:${9080 + i}`]));
+	assert.equal(jobs.at(-1).metrics_path, '/front/metrics');
 });
 
 const queries = () => [...rules.map((r) => r.expr), ...dashboard.panels.flatMap((q) => (q.targets ?? []).map((t) => t.expr))];
@@ -108,7 +116,7 @@ const queries = () => [...rules.map((r) => r.expr), ...dashboard.panels.flatMap(
 const family = (name, known) => (known.has(name) ? name : name.replace(/_(bucket|sum|count)$/, ''));
 
 test('every metric that is asked for is there', () => {
-	const known = new Set(Object.values(scraped).flatMap((text) => [...text.matchAll(/^# TYPE (\S+)/mg)].map((m) => m[1])));
+	const known = new Set([...Object.values(scraped), front].flatMap((text) => [...text.matchAll(/^# TYPE (\S+)/mg)].map((m) => m[1])));
 	// Some are told only once there is something to tell: the source then names them.
 	for (const folder of ['lib/service', ...daemons.map((d) => `cmd/${d}`)])
 		for (const file of readdirSync(path.join(top, folder)).filter((f) => f.endsWith('.c')))
@@ -186,11 +194,11 @@ const here = (command) => command
 	.replaceAll('$WALLET', bettor.wallet).replaceAll('$BET', bet).replaceAll('$ID', withdrawal)
 	.replaceAll('$T0', String(Math.floor(Date.now() / 5000) * 5 - 60))
 	.replace(/127\.0\.0\.1:908(\d)/, (_, d) => `127.0.0.1:${p.base + 90 + Number(d)}`)
-	.replace('/run/redis/redis-server.sock', path.join(p.var, 'redis/redis.sock'))
+	.replace(/^tap-redis-cli/, `redis-cli -s ${path.join(p.var, 'redis/redis.sock')}`)
 	.replaceAll('/var/lib/tap-trading', p.data);
 
 // Tools of the host, which the sections name and this instance does not have: systemd and its journal, and what looks at the machine.
-const hosts = /^(systemctl|journalctl|df|du|ls|lsof|iostat|uptime|dmesg|ss|timedatectl) /;
+const hosts = /^(systemctl|journalctl|df|du|ls|find|vmstat|uptime|ss|timedatectl) /;
 
 test('every command is one that the product takes', async () => {
 	const env = { ...p.env(), PATH: `${path.join(top, 'build', p.preset, 'bin')}:${process.env.PATH}`, USER: 'runbook' };
@@ -208,7 +216,7 @@ test('every command is one that the product takes', async () => {
 		assert.notEqual(out, '', line);
 		seen.add(command.split(' ')[0]);
 	}
-	assert.deepEqual([...seen].sort(), ['curl', 'redis-cli', 'tap-trading-ctl']);
+	assert.deepEqual([...seen].sort(), ['curl', 'tap-redis-cli', 'tap-trading-ctl']);
 });
 
 test('fields and components that the journal is asked for are those that are written', () => {

@@ -2,6 +2,7 @@
 // A real S3 endpoint of the test's own: Debian's radosgw over one monitor and one memory-backed osd, with a fault proxy in front.
 // As a program: `s3-server.mjs DIR` prints one line of JSON, {endpoint, direct, conf, access, secret, bucket}, when it can be used, and
 // takes everything down on SIGTERM. As a module: startS3(dir) gives the same with stop(), admin(...args) and faults(rules).
+// S3_ADDRESS: where the proxy listens, if not at loopback.
 //
 // radosgw checks signatures, payload hashes and If-None-Match, and knows storage classes, multipart and quotas. Expired credentials
 // and a full bucket are made with `admin`: it runs radosgw-admin. Everything else comes from the proxy, as told by
@@ -260,9 +261,10 @@ async function startProxy(direct)
 		serve(req, res);
 	});
 	server.on("clientError", (e, socket) => socket.destroy());
-	server.listen(0, "127.0.0.1");
+	const address = process.env.S3_ADDRESS || "127.0.0.1";
+	server.listen(0, address);
 	await once(server, "listening");
-	return { server, endpoint: `http://127.0.0.1:${server.address().port}` };
+	return { server, endpoint: `http://${address}:${server.address().port}` };
 }
 
 // Another program may take a port between our asking for it and its use, and a busy machine may be slow: it is tried again.

@@ -6,7 +6,7 @@
 # shellcheck disable=SC2034 # for the cases
 readonly daemons=(api ws ingest ingest@2 resolver archiver)
 readonly stage=$work/stage
-replay='' reason='' busy=false
+replay='' reason='' busy=false load=''
 
 # A release of the build that is there, under a name of its own.
 make_release()
@@ -66,7 +66,7 @@ ssh_options()
 # The real scripts, from this side, over the machine's own network. Who deploys has a machine of his own: here he is in nobody's way.
 deploy()
 {
-	net nice -n 10 env SKIP_BUILD=1 TESTS='' NAME="$1" SSH_OPTIONS="$(ssh_options)" scripts/deploy root@127.0.0.1
+	net nice -n 10 env STAGED="$stage/$1" TESTS='' SSH_OPTIONS="$(ssh_options)" scripts/deploy root@127.0.0.1
 }
 
 roll_back()
@@ -120,19 +120,43 @@ bets_are_taken()
 	net curl -s --noproxy '*' --max-time 2 http://127.0.0.1:8000/health | grep -q '"circuit_breaker" *: *{ *"status" *: *"healthy"'
 }
 
-# load_start NAME SECONDS: signed bets through nginx, by wallets that signed in before; begins once they have.
+# load_start NAME SECONDS: signed bets through nginx, by wallets that signed in before; begins once they have. The generator says when
+# it had too little time to sign them all: then it gets more.
 load_start()
 {
+	local lead start_at
 	await 60 bets_are_taken || return
-	nsenter --net="/run/netns/$machine" -- build/release/bin/bench-load --api 127.0.0.1:8080 --to 127.0.0.1:8000 --from 127.0.1.1 --spread 60 --connections 64 \
-		--plan "steady:$rate:$2" --sign-threads 1 --told "$work/told.$1" >"$work/load.$1" 2>"$work/load.$1.err" </dev/null &
-	load=$!
-	await 60 test -s "$work/told.$1"
+	for lead in 0 12 30; do
+		start_at=()
+		rm -f "$work/told.$1"
+		[ "$lead" -eq 0 ] || start_at=(--start-at $(($(date +%s%3N) + lead * 1000)))
+		nsenter --net="/run/netns/$machine" -- build/release/bin/bench-load --api 127.0.0.1:8080 --to 127.0.0.1:8000 --from 127.0.1.1 --spread 60 --connections 64 \
+			--plan "steady:$rate:$2" --sign-threads 2 --told "$work/told.$1" "${start_at[@]}" >"$work/load.$1" 2>"$work/load.$1.err" </dev/null &
+		load=$!
+		await 90 load_began "$1" || return
+		! kill -0 "$load" 2>/dev/null || return 0
+		wait "$load"
+		cat "$work/load.$1.err"
+	done
+	return 1
+}
+
+load_began()
+{
+	[ -s "$work/told.$1" ] || ! kill -0 "$load" 2>/dev/null
 }
 
 count()
 {
 	grep -o "\"$2\":[0-9]*" "$work/load.$1" | head -n 1 | cut -d: -f2
+}
+
+# load_end_now NAME: it is ended before its time, a moment after what it was to outlast; had it ended by itself, nothing would be said.
+load_end_now()
+{
+	sleep 3
+	kill -TERM "$load" || { reason="the load ended before"; return 1; }
+	load_end "$1"
 }
 
 # load_end NAME: no player saw anything: every bet was answered by the game's own rules, 202 or 409, or from the book (200), when
@@ -199,8 +223,13 @@ audit()
 
 redis()
 {
-	# shellcheck disable=SC2016
-	m sh -c 'redis-cli -s /run/tap-redis/redis.sock --no-auth-warning --user admin --pass "$(cat /etc/tap-trading/credentials/redis-admin)" "$@"' sh "$@"
+	m tap-redis-cli "$@"
+}
+
+# patience SECONDS: of what is promised; three times that where others keep the processors busy, whose fault it may be then.
+patience()
+{
+	others_let_it && echo "$1" || echo $((3 * $1))
 }
 
 # The longest way between two official ticks since a moment, in ms.

@@ -14,6 +14,7 @@
 #include "integrity.h"
 #include "log.h"
 #include "rnd.h"
+#include "schema.h"
 
 enum { USERS = 20, BETS = 1500 };
 static const int64_t WEEK_MS = INT64_C(7) * 86400000;
@@ -167,6 +168,7 @@ static void a_week_goes_and_comes_back(void **state)
 	assert_int_equal(a.state, WEEK_ARCHIVE_VERIFIED);
 	assert_int_equal(a.bets, BETS);
 	assert_true(a.db_bytes > a.packed_bytes && a.verified_ms == opened + 1000);
+	assert_int_equal(a.form, WEEK_ARCHIVE_PRESSED);
 	is(s3_head(s3, "bets/bets_2026_w08.db.zst", &info), 0);
 	assert_int_equal(info.size, a.packed_bytes);
 	assert_string_equal(info.class, "STANDARD_IA");
@@ -357,6 +359,57 @@ static void a_damaged_week_is_not_archived(void **state)
 	is(s3_head(s3, "bets/bets_2026_w08.db.zst", &info), S3_E_NOT_FOUND);
 }
 
+static void change(const char *name, const struct store_schema *schema, const char *sql)
+{
+	char path[128];
+	struct store *db;
+	(void) snprintf(path, sizeof path, "%s/%s", books_dir, name);
+	is(store_open(&db, path, STORE_WRITE, schema), 0);
+	is(store_begin(db), 0);
+	is(store_script(db, sql), 0);
+	is(store_commit(db), 0);
+	(void) store_close(db);
+}
+
+/* A book whose chain is not what follows from its rows is archived as it stands: what is wrong with it is to be seen for ever. Such an
+ * object is what an older release made of every week. */
+static void a_book_that_does_not_follow_goes_as_it_is(void **state)
+{
+	(void) state;
+	struct archive_conf c = conf_of();
+	struct store *db;
+	struct integrity found;
+	c.keep_weeks = 0;
+	change("bets_2026_w08.db", &schema_week, "DROP TRIGGER chain_no_update; UPDATE chain SET hash = zeroblob(32) WHERE id = 1;"
+			"CREATE TRIGGER chain_no_update BEFORE UPDATE ON chain BEGIN SELECT RAISE(ABORT, 'the chain is for ever'); END");
+	is(run(&c), 0);
+	assert_false(is_local());
+	assert_int_equal(recorded().form, WEEK_ARCHIVE_PLAIN);
+	is(fetch(&c), 0);
+	struct week *w = books_open(STORE_READ);
+	assert_int_equal(week_open_past(w, FIRST, &db), 0);
+	assert_int_equal(integrity_check_store(db, true, &found), INTEGRITY_E_DRIFT);
+	assert_non_null(strstr(found.finding, "commit 1"));
+	(void) store_close(db);
+	(void) week_close(w);
+}
+
+static void what_thaws_to_another_book_is_refused(void **state)
+{
+	(void) state;
+	struct archive_conf c = conf_of();
+	c.keep_weeks = 0;
+	is(run(&c), 0);
+	assert_false(is_local());
+	change("meta.db", &schema_meta, "UPDATE archive_forms SET rows_hash = zeroblob(32)");
+	is(fetch(&c), ARCHIVE_E_TAMPERED);
+	assert_non_null(strstr(err_text(), "bets/bets_2026_w08.db.zst does not thaw to the rows that were archived"));
+	assert_false(is_local());
+	change("meta.db", &schema_meta, "UPDATE archive_forms SET inner_hash = zeroblob(32)");
+	is(fetch(&c), ARCHIVE_E_TAMPERED);
+	assert_false(is_local());
+}
+
 static void one_at_a_time(void **state)
 {
 	(void) state;
@@ -493,13 +546,13 @@ static void who_is_killed_between_parts_too(void **state)
 	killed_at_every_step(&c, state);
 }
 
-/* copied, packed, upload begun, part sent: then a kill. The part stays, and is not sent again. */
+/* copied, pressed, packed, upload begun, part sent: then a kill. The part stays, and is not sent again. */
 static void parts_that_were_sent_stay(void **state)
 {
 	(void) state;
 	struct archive_conf c = conf_of();
 	c.multipart_bytes = 1;
-	assert_false(run_killed_at(&c, 4));
+	assert_false(run_killed_at(&c, 5));
 	assert_true(s3_server_forget(&server));
 	is(run(&c), 0);
 	assert_int_equal(s3_server_seen(&server, "partNumber=1&"), 0);
@@ -544,6 +597,8 @@ int main(void)
 		T(another_ones_object_is_not_written_over),
 		T(an_object_that_is_gone_is_sent_anew),
 		T(a_damaged_week_is_not_archived),
+		T(a_book_that_does_not_follow_goes_as_it_is),
+		T(what_thaws_to_another_book_is_refused),
 		T(one_at_a_time),
 		T(the_daemon_does_it_and_remembers),
 		T(who_is_killed_is_gone_on_from),

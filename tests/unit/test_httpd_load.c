@@ -18,6 +18,7 @@ enum { CROWD_MAX = HTTPD_CONNECTIONS_MAX + 16, DEADLINE_MS = 1500, PATIENT_MS = 
 
 static struct httpd *server;
 static bool sheds;
+static int sheds_after_ms;
 static uint16_t port;
 static int fds[CROWD_MAX];
 static struct httpd_req *waiting[1024]; /* requests of /batch, answered by the batcher all together */
@@ -71,7 +72,7 @@ static const struct httpd_route routes[] = {
 static int start_with(unsigned threads, int deadline_ms)
 {
 	const struct httpd_conf conf = { .host = "127.0.0.1", .listen_fd = -1, .threads = threads,
-		.request_deadline_ms = deadline_ms, .sheds = sheds, .routes = routes };
+		.request_deadline_ms = deadline_ms, .sheds = sheds, .sheds_after_ms = sheds_after_ms, .routes = routes };
 	int r = httpd_start(&server, &conf);
 	if (r == 0)
 		port = httpd_port(server);
@@ -272,15 +273,16 @@ static void too_many_connections_are_told_so(void **state)
 	server = httpd_stop(server);
 }
 
-/* All of it is ready in one turn of the loop, and would take as long as a player notices. */
-static void what_cannot_be_done_soon_is_shed(void **state)
+enum { MANY = 600 };
+
+/* All of it is ready in one turn of the loop, and would take as long as a player notices: how many were shed. */
+static int shed_of_many(int after_ms)
 {
-	enum { MANY = 600 };
 	char text[32];
 	struct httpd_stats s;
 	int shed = 0;
-	(void) state;
 	sheds = true;
+	sheds_after_ms = after_ms;
 	assert_int_equal(start(1), 0);
 	sheds = false;
 	crowd_open(MANY + 2);
@@ -302,7 +304,6 @@ static void what_cannot_be_done_soon_is_shed(void **state)
 		assert_string_equal(answer_header(a, "Retry-After", text, sizeof text), "1");
 		shed++;
 	}
-	assert_in_range(shed, 1, MANY - 1); /* the turn's first are served, however long the queue */
 	assert_int_equal(client_hear(fds[MANY])->status, 200);
 	assert_int_equal(client_hear(fds[MANY + 1])->status, 200);
 	httpd_stats(server, &s);
@@ -311,6 +312,19 @@ static void what_cannot_be_done_soon_is_shed(void **state)
 	assert_int_equal(client_hear(fds[0])->status, 200);
 	crowd_close(MANY + 2);
 	server = httpd_stop(server);
+	return shed;
+}
+
+static void what_cannot_be_done_soon_is_shed(void **state)
+{
+	(void) state;
+	assert_in_range(shed_of_many(0), 1, MANY - 1); /* the turn's first are served, however long the queue */
+}
+
+static void who_waited_at_the_door_is_served(void **state)
+{
+	(void) state;
+	assert_int_equal(shed_of_many(PATIENT_MS), 0);
 }
 
 /* Who waits for nothing is let go, who waits for an answer gets it and is let go then: nobody hears of a stop. */
@@ -416,6 +430,7 @@ int main(void)
 		cmocka_unit_test(an_idle_connection_that_dribbles_is_cut),
 		cmocka_unit_test(too_many_connections_are_told_so),
 		cmocka_unit_test(what_cannot_be_done_soon_is_shed),
+		cmocka_unit_test(who_waited_at_the_door_is_served),
 		cmocka_unit_test(draining_lets_everybody_go),
 		cmocka_unit_test(stopping_finishes_what_was_begun),
 		cmocka_unit_test(a_passed_socket_is_served_and_left_open),

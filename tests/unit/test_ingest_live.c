@@ -254,6 +254,46 @@ static void a_guard_takes_over(void **state)
 	assert_true(log_says("this ingest speaks"));
 }
 
+static int log_counts(const char *what)
+{
+	int n = 0;
+	for (const char *at = read_log(); (at = strstr(at, what)) != NULL; at++)
+		n++;
+	return n;
+}
+
+static void await_log(const char *what, int n)
+{
+	for (int64_t until_ms = clk_mono_ms() + PATIENCE_MS; log_counts(what) < n; (void) usleep(20000))
+		assert_true(clk_mono_ms() < until_ms);
+}
+
+/* Who listens is as healthy as he who speaks says, from the first word on, or a takeover would be a crisis. */
+static void a_guard_is_as_healthy_as_who_speaks(void **state)
+{
+	(void) state;
+	static const char degraded[] = "price feed: degraded, was healthy", healthy[] = "price feed: healthy, was degraded";
+	_cleanup_(buf_free) struct buf word = BUF_INIT(MSG_EVENT_MAX);
+	const struct bus_reply *r;
+	pid_t speaks = it.ingest;
+	int before = log_counts(degraded);
+	await_status(FEED_HEALTHY, true);
+	msg_status(&word, FEED_DEGRADED, true);
+	start_ingest();
+	for (int64_t until_ms = clk_mono_ms() + PATIENCE_MS; log_counts(degraded) == before; (void) usleep(5000)) {
+		assert_int_equal(bus_command(it.bus, &r, "SET %s %b EX 3600", KEY_STATUS, word.p, word.n), 0);
+		assert_true(clk_mono_ms() < until_ms);
+	}
+	await_log(healthy, log_counts(degraded));
+	forget_states();
+	assert_int_equal(child_end(speaks, SIGKILL), 128 + SIGKILL);
+	await_ticks(15);
+	(void) pthread_mutex_lock(&ear.lock);
+	unsigned states = ear.states_seen;
+	(void) pthread_mutex_unlock(&ear.lock);
+	assert_int_equal(states, 1u << FEED_HEALTHY);
+}
+
 static void a_kill_is_a_short_gap(void **state)
 {
 	(void) state;
@@ -289,6 +329,7 @@ int main(void)
 		cmocka_unit_test(nonsense_is_survived),
 		cmocka_unit_test(redis_goes_and_comes),
 		cmocka_unit_test(a_guard_takes_over),
+		cmocka_unit_test(a_guard_is_as_healthy_as_who_speaks),
 		cmocka_unit_test(a_kill_is_a_short_gap),
 	};
 	return cmocka_run_group_tests(tests, start_all, stop_all);

@@ -66,6 +66,13 @@ static void what_is_said_to_a_silent_redis_is_said_later(void **state)
 	assert_int_equal(st.announce_dropped, before.announce_dropped);
 }
 
+/* For a moment after a refusal the next one need not even be looked at. */
+static void assert_busy_since(const struct intake_tap *refused)
+{
+	bool busy = intake_busy(intake);
+	assert_true(busy || clk_mono_us() - refused->queued_us >= 3000);
+}
+
 static void beyond_the_bound_nothing_enters(void **state)
 {
 	(void) state;
@@ -79,7 +86,7 @@ static void beyond_the_bound_nothing_enters(void **state)
 		entered += intake_submit(intake, &taps[i]) == 0;
 	}
 	assert_int_equal(entered, 16);
-	assert_true(intake_busy(intake)); /* the next one need not even be looked at */
+	assert_busy_since(&taps[MANY - 1]);
 	wait_for(entered);
 	assert_int_equal(kill(redis.pid, SIGCONT), 0);
 	(void) clk_sleep_until_ms(clk_mono_ms() + 2 * BUS_RETRY_MS);
@@ -88,26 +95,75 @@ static void beyond_the_bound_nothing_enters(void **state)
 	assert_int_equal(place(&t), INTAKE_CONFIRMED);
 }
 
-/* However few they are: once one waits too long, those behind it are told at once, and not when their turn would come. */
-static void behind_one_that_waits_nothing_enters(void **state)
+/* Redis hangs, longer than anything here takes; the writer waits for it with the first tap, the rest waits behind it. */
+static void hang_with(struct intake_tap *taps, int n)
 {
-	(void) state;
-	struct wallet w = funded(1, 10 * USD, false);
-	struct intake_tap first = tap_of(w, cell_at(2, 1), 1), held = tap_of(w, cell_at(2, 2), 1), last = tap_of(w, cell_at(2, 3), 1);
-	assert_false(intake_busy(intake));
+	struct wallet w = funded(1, 1000 * USD, false);
+	for (int i = 0; i < n; i++)
+		taps[i] = tap_of(w, cell_at(1 + i / 20 % 10, i % 20), 1);
 	assert_int_equal(kill(redis.pid, SIGSTOP), 0);
-	assert_int_equal(intake_submit(intake, &first), 0);
-	(void) clk_sleep_until_ms(clk_mono_ms() + 50); /* the door has taken it, and waits for Redis */
-	assert_int_equal(intake_submit(intake, &held), 0);
-	(void) clk_sleep_until_ms(clk_mono_ms() + 150);
-	assert_int_equal(intake_submit(intake, &last), INTAKE_E_BUSY);
-	assert_true(intake_busy(intake));
-	wait_for(2);
+	for (int i = 0; i < n; i++) {
+		assert_int_equal(intake_submit(intake, &taps[i]), 0);
+		if (i == 0)
+			(void) clk_sleep_until_ms(clk_mono_ms() + 50); /* for the writer to take it */
+	}
+}
+
+static void go_on_after_hang(int n)
+{
 	assert_int_equal(kill(redis.pid, SIGCONT), 0);
-	(void) clk_sleep_until_ms(clk_mono_ms() + 2 * BUS_RETRY_MS);
+	wait_for(n);
+	bus_conf.timeout_ms = 300;
+}
+
+/* One more, about so long after they came. Whether it enters is told by the age of the oldest, the first or the second of them. */
+static bool enters_after(struct intake_tap *t, const struct intake_tap *taps, int ms, int64_t limit_us)
+{
+	(void) clk_sleep_until_ms(taps[1].queued_us / 1000 + ms);
+	int64_t least_us = clk_mono_us() - taps[1].queued_us;
+	bool entered = intake_submit(intake, t) == 0;
+	int64_t most_us = clk_mono_us() - taps[0].queued_us;
+	assert_true(entered ? least_us <= limit_us : most_us > limit_us);
+	return entered;
+}
+
+/* Few go out in the writer's next turn, however long it was held up: only when that is long, those behind are told at once. */
+static void behind_few_a_hold_up_is_waited_out(void **state)
+{
+	static struct intake_tap taps[2], late[2];
+	(void) state;
+	bus_conf.timeout_ms = 20000;
+	restart();
+	hang_with(taps, 2);
+	late[0] = tap_of(taps[0].tap.wallet, cell_at(2, 10), 1);
+	late[1] = tap_of(taps[0].tap.wallet, cell_at(2, 11), 1);
+	int entered = enters_after(&late[0], taps, 150, 1000000);
+	assert_false(enters_after(&late[1], taps, 1100, 1000000));
+	assert_busy_since(&late[1]);
+	go_on_after_hang(2 + entered);
 	publish(RATE);
-	assert_false(intake_busy(intake));
-	assert_int_equal(place(&last), INTAKE_CONFIRMED);
+	assert_int_equal(place(&late[1]), INTAKE_CONFIRMED);
+}
+
+enum { CROWD = 300 };
+
+/* Many would only stand, and each wait in turn; but those who waited at the door while nobody was there are many at once. */
+static void behind_many_that_wait_nothing_enters(void **state)
+{
+	static struct intake_tap taps[CROWD], late[3];
+	(void) state;
+	bus_conf.timeout_ms = 20000;
+	restart();
+	intake_be_patient(intake, 60000);
+	hang_with(taps, CROWD);
+	for (int i = 0; i < 3; i++)
+		late[i] = tap_of(taps[0].tap.wallet, cell_at(11, 10 + i), 1);
+	int entered = enters_after(&late[0], taps, 150, 1000000);
+	intake_be_patient(intake, 0);
+	assert_false(enters_after(&late[1], taps, 150, 100000));
+	intake_be_patient(intake, 60000);
+	assert_false(enters_after(&late[2], taps, 1100, 1000000)); /* there is an end to patience */
+	go_on_after_hang(CROWD + entered);
 }
 
 static void the_cache_comes_back(void **state)
@@ -224,7 +280,8 @@ int main(void)
 		CASE(a_full_redis_spends_nothing),
 		CASE(what_is_said_to_a_silent_redis_is_said_later),
 		CASE(beyond_the_bound_nothing_enters),
-		CASE(behind_one_that_waits_nothing_enters),
+		CASE(behind_few_a_hold_up_is_waited_out),
+		CASE(behind_many_that_wait_nothing_enters),
 		CASE(the_cache_comes_back),
 		CASE(a_full_disk_heals),
 #ifdef TAP_FAULTS

@@ -100,7 +100,7 @@ static void snapshot(void)
 
 static int restore(const char *dir, bool accept_loss, struct restored *ret)
 {
-	const struct restore_conf c = { .s = &the_rules, .s3 = s3, .stamp = "", .accept_loss = accept_loss };
+	const struct restore_conf c = { .s = &the_rules, .s3 = s3, .s3_conf = &conf, .stamp = "", .accept_loss = accept_loss };
 	return restore_run(&c, dir, NOW_MS, ret);
 }
 
@@ -126,6 +126,35 @@ static struct week *begin_life(void)
 	struct week *w = books_open(STORE_WRITE);
 	prepare(w);
 	is(week_audit_log(w, "operator", "began", "", NOW_MS), 0);
+	return w;
+}
+
+/* What the operations count outside of the book: to go on from an earlier state of it. */
+struct counts {
+	int64_t users, serial, next_t0_s;
+};
+
+static struct counts counts_now(void)
+{
+	return (struct counts){ users, serial, next_t0_s };
+}
+
+static void go_back_to(struct counts c)
+{
+	users = c.users;
+	serial = c.serial;
+	next_t0_s = c.next_t0_s;
+}
+
+/* The other folder becomes the one that lives, and there is a third. */
+static struct week *move_to_the_restored(struct week *w)
+{
+	(void) week_close(w);
+	is(folder_remove(settings.data_dir.v), 0);
+	(void) snprintf(settings.data_dir.v, sizeof settings.data_dir.v, "%s", other_dir);
+	(void) snprintf(other_dir, sizeof other_dir, "/tmp/tap-ship-third-XXXXXX");
+	assert_non_null(mkdtemp(other_dir));
+	is(week_open(&w, settings.data_dir.v, STORE_WRITE, NOW_MS), 0);
 	return w;
 }
 
@@ -164,19 +193,13 @@ static void life_goes_on_after_a_restore(void **state)
 	shipper_report(sh, &report);
 	sh = shipper_close(sh);
 	restored_is_the_same(w);
-	(void) week_close(w);
-	is(folder_remove(books_dir), 0);
-
-	(void) snprintf(settings.data_dir.v, sizeof settings.data_dir.v, "%s", other_dir);
-	is(week_open(&w, other_dir, STORE_WRITE, NOW_MS), 0);
+	w = move_to_the_restored(w);
 	live(w, 40);
 	sh = open_shipper();
 	level(sh);
 	int64_t before = report.place.number;
 	shipper_report(sh, &report);
 	assert_true(report.place.number > before);
-	(void) snprintf(other_dir, sizeof other_dir, "/tmp/tap-ship-third-XXXXXX");
-	assert_non_null(mkdtemp(other_dir));
 	restored_is_the_same(w);
 	(void) shipper_close(sh);
 	(void) week_close(w);
@@ -268,12 +291,10 @@ static void the_second_archiver_notices(void **state)
 	struct settings there = settings;
 	(void) snprintf(there.data_dir.v, sizeof there.data_dir.v, "%s", other_dir);
 	is(week_open(&twin, other_dir, STORE_WRITE, NOW_MS), 0);
-	int64_t users_before = users, serial_before = serial, next_before = next_t0_s;
+	struct counts before = counts_now();
 	live(w, 10);
 	level(sh);
-	users = users_before;
-	serial = serial_before;
-	next_t0_s = next_before;
+	go_back_to(before);
 	live(twin, 10);
 	is(shipper_open(&second, &there, &conf), 0);
 	assert_int_equal(shipper_turn(second, 3, &more), SHIPPER_E_OTHER);
@@ -333,7 +354,9 @@ static void tampering_is_refused_and_named(void **state)
 	struct restored r;
 	level(sh);
 	snapshot();
+	struct counts before_last = counts_now();
 	for (int i = 0; i < 4; i++) {
+		before_last = counts_now();
 		live(w, 8);
 		level(sh);
 	}
@@ -374,11 +397,42 @@ static void tampering_is_refused_and_named(void **state)
 	assert_int_equal(r.place.number, place.number - 1);
 	assert_non_null(strstr(r.lost, next));
 	buf_free(&one);
+
+	/* what is behind it stays where it is, and shipping goes on beyond */
+	sh = shipper_close(sh);
+	w = move_to_the_restored(w);
+	go_back_to(before_last);
+	live(w, 10);
+	sh = open_shipper();
+	level(sh);
+	struct ship_place there;
+	is(ship_place_read(settings.data_dir.v, &there), 0);
+	assert_false(there.based);
+	snapshot();
+	live(w, 10);
+	level(sh);
+	restored_is_the_same(w);
 	(void) shipper_close(sh);
 	(void) week_close(w);
+	is(folder_remove(settings.data_dir.v), 0);
 }
 
 enum { WEEK_MS = 7 * 86400000 };
+
+static void the_past_week_is_the_same(struct week *w, struct clk_week past)
+{
+	struct week *made = NULL;
+	struct store *a = NULL, *b = NULL;
+	is(week_open(&made, other_dir, STORE_READ, NOW_MS), 0);
+	is(week_open_past(w, past, &a), 0);
+	is(week_open_past(made, past, &b), 0);
+	is(store_begin(a), 0);
+	is(store_begin(b), 0);
+	assert_true(same_books(a, b) > 0);
+	(void) store_close(a);
+	(void) store_close(b);
+	(void) week_close(made);
+}
 
 static void the_weeks_end_is_shipped_over(void **state)
 {
@@ -387,6 +441,7 @@ static void the_weeks_end_is_shipped_over(void **state)
 	struct shipper *sh = open_shipper();
 	struct week_rolled rolled;
 	struct ship_place place;
+	struct clk_week past = week_current(w);
 	live(w, 40);
 	level(sh);
 	snapshot();
@@ -401,6 +456,7 @@ static void the_weeks_end_is_shipped_over(void **state)
 	struct restored r;
 	is(restore(other_dir, false, &r), 0);
 	assert_non_null(strstr(r.lost, "of which there is no snapshot"));
+	assert_non_null(strstr(r.lost, "what was committed after "));
 	is(folder_remove(other_dir), 0);
 	snapshot();
 	live(w, 10);
@@ -408,6 +464,87 @@ static void the_weeks_end_is_shipped_over(void **state)
 	is(ship_place_read(books_dir, &place), 0);
 	assert_true(place.based);
 	restored_is_the_same(w);
+	the_past_week_is_the_same(w, past); /* which no archive holds yet */
+	(void) shipper_close(sh);
+	(void) week_close(w);
+}
+
+/* Restored in between, the old week is closed once more, and shipping goes on beyond what is there of the other new week. */
+static void a_restore_amid_the_weeks_end_is_shipped_on(void **state)
+{
+	(void) state;
+	struct week *w = begin_life();
+	struct shipper *sh = open_shipper();
+	struct shipper_report report;
+	struct week_rolled rolled;
+	struct restored r;
+	struct ship_place place;
+	level(sh);
+	snapshot();
+	live(w, 30);
+	is(week_roll(w, NOW_MS + WEEK_MS, &rolled), 0);
+	struct counts at_the_end = counts_now();
+	live(w, 10);
+	level(sh);
+	shipper_report(sh, &report);
+	sh = shipper_close(sh);
+	is(restore(other_dir, false, &r), 0);
+	assert_non_null(strstr(r.lost, "of which there is no snapshot"));
+	w = move_to_the_restored(w);
+	is(ship_place_read(settings.data_dir.v, &place), 0);
+	assert_int_equal(place.number, report.place.number);
+	assert_false(place.based);
+	is(week_roll(w, NOW_MS + WEEK_MS + 5000, &rolled), 0);
+	go_back_to(at_the_end);
+	sh = open_shipper();
+	level(sh);
+	snapshot();
+	live(w, 10);
+	level(sh);
+	assert_true(ship_lag_ms(settings.data_dir.v, clk_now_ms()) < 60000);
+	restored_is_the_same(w);
+	(void) shipper_close(sh);
+	(void) week_close(w);
+	is(folder_remove(settings.data_dir.v), 0);
+}
+
+/* A closed week that cannot be made whole does not keep the others back, once that is accepted; and it is told. */
+static void a_past_week_with_a_hole_is_named(void **state)
+{
+	(void) state;
+	struct week *w = begin_life();
+	struct shipper *sh = open_shipper();
+	struct week_rolled rolled;
+	struct restored r;
+	struct ship_place place;
+	char hole[SEGMENT_KEY_SIZE], label[WEEK_LABEL_SIZE];
+	week_label(label, week_current(w));
+	level(sh);
+	snapshot();
+	live(w, 20);
+	level(sh);
+	is(ship_place_read(books_dir, &place), 0);
+	segment_key(hole, "backups/", place.number);
+	live(w, 20);
+	is(week_roll(w, NOW_MS + WEEK_MS, &rolled), 0);
+	level(sh);
+	snapshot();
+	live(w, 5);
+	level(sh);
+	is(s3_delete(s3, hole), 0);
+	assert_int_equal(restore(other_dir, false, &r), RESTORE_E_TAMPERED);
+	assert_non_null(strstr(err_text(), hole));
+	is(restore(other_dir, true, &r), 0);
+	assert_non_null(strstr(r.lost, label));
+	assert_non_null(strstr(r.lost, "which is not its end"));
+	assert_int_equal(r.past_weeks, 0);
+	is(folder_remove(other_dir), 0);
+	struct keys *k = keys_of("backups/snapshots/");
+	for (size_t i = 0; i < 3; i++) /* the older of the two */
+		is(s3_delete(s3, k->v[i]), 0);
+	is(restore(other_dir, false, &r), 0);
+	assert_non_null(strstr(r.lost, label));
+	assert_non_null(strstr(r.lost, "no snapshot of it"));
 	(void) shipper_close(sh);
 	(void) week_close(w);
 }
@@ -440,6 +577,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(another_books_bucket_is_left_alone, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(tampering_is_refused_and_named, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_weeks_end_is_shipped_over, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_restore_amid_the_weeks_end_is_shipped_on, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_past_week_with_a_hole_is_named, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, group_set_up, group_tear_down);
 }

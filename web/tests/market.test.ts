@@ -48,6 +48,17 @@ describe('a cell', () => {
 			expect(cellOf(market, none, t0, low, 2000, 0).state, `${t0} ${low}`).toBe('closed');
 	});
 
+	it('is closed to a player who may not play, and drawn anew for it', () => {
+		market.setGrid(grid);
+		const drawn = market.gridCount;
+		market.closed = true;
+		expect([cellOf(market, none, 110, 6000, 2000, 0).state, market.gridCount]).toEqual(['closed', drawn + 1]);
+		market.closed = true;
+		expect(market.gridCount).toBe(drawn + 1);
+		market.closed = false;
+		expect(cellOf(market, none, 110, 6000, 2000, 0).state).toBe('open');
+	});
+
 	it('shows the tap that is on it, and a refusal for a moment', () => {
 		market.setGrid(grid);
 		const cell = '110_6000_8000';

@@ -18,6 +18,7 @@ const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 // With less motion a frame is drawn for each tick, not for each frame of the screen: what is tested is the same, and the machine has rest.
 export const MOVING = { viewport: { width: 1440, height: 900 }, colorScheme: 'dark' };
 export const DESKTOP = { ...MOVING, reducedMotion: 'reduce' };
+export const SIDEWAYS = { reducedMotion: 'reduce', viewport: { width: 844, height: 390 }, colorScheme: 'dark', isMobile: true, hasTouch: true, deviceScaleFactor: 2 };
 export const PHONE = { reducedMotion: 'reduce', viewport: { width: 390, height: 844 }, colorScheme: 'dark', isMobile: true, hasTouch: true, deviceScaleFactor: 2 };
 
 // On a machine without a graphics card that is busy, chromium takes its own drawing process for hung, kills it, and after some times
@@ -187,7 +188,10 @@ export async function installWallet(page, rdns = 'org.example.wallet') {
 			request: async ({ method, params }) => {
 				state.calls.push(method);
 				switch (method) {
-				case 'eth_requestAccounts': return [state.account.toLowerCase()];
+				case 'eth_requestAccounts':
+					if (state.waits)
+						throw Object.assign(new Error('Request already pending.'), { code: -32002 });
+					return state.locked ? [] : [state.account.toLowerCase()];
 				case 'eth_chainId': return state.chain;
 				case 'personal_sign':
 					if (state.declines)

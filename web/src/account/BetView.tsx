@@ -2,7 +2,7 @@
 import { useEffect, useState } from 'react';
 import { cellOf, NotFound, pathOf, type Bet, type Column, type Path, type Pricing, type Tick } from '@tap-trading/client';
 import { useGame, useRevision, useView } from '../state/hooks.js';
-import { dateOf, price, rateExact, timeOf, usd, usdExact } from '../words/format.js';
+import { momentOf, price, rateExact, timeOf, usd, usdExact } from '../words/format.js';
 import { words } from '../words/index.js';
 import { drawingOf, HEIGHT, WIDTH } from './chart.js';
 import { Outcome } from './Outcome.js';
@@ -44,7 +44,7 @@ function Told({ bet }: { bet: Bet }) {
 			<Facts rows={[
 				[w.stake, usd(bet.stake)], [w.rate, rateExact(bet.rate)], ...(bet.payout === null ? [] : [[w.payout, usdExact(bet.payout)] as const]),
 				...(seconds ? [[w.column, w.columnOf(timeOf(t0 * 1000), timeOf((t0 + seconds) * 1000))] as const] : []),
-				[w.placed, dateOf(bet.placed_at)], ...(bet.resolved_at === null ? [] : [[w.resolved, dateOf(bet.resolved_at)] as const]),
+				[w.placed, momentOf(bet.placed_at)], ...(bet.resolved_at === null ? [] : [[w.resolved, momentOf(bet.resolved_at)] as const]),
 				[w.id, <code key="id">{bet.bet_id}</code>],
 			]} />
 			{bet.evidence && seconds && <Evidence bet={bet} evidence={bet.evidence} />}

@@ -2,8 +2,8 @@
 import { useState } from 'react';
 import { cellOf, type Bet } from '@tap-trading/client';
 import { usePath } from '../app/routes.js';
-import { useMe } from '../state/hooks.js';
-import { dateOf, rateExact, usd, usdExact } from '../words/format.js';
+import { useMe, useView } from '../state/hooks.js';
+import { dayOf, rateExact, timeOf, usd, usdExact } from '../words/format.js';
 import { words } from '../words/index.js';
 import { boundsOf, type SpanChoice } from './amounts.js';
 import { BetView } from './BetView.js';
@@ -60,11 +60,11 @@ function BetTable({ bets }: { bets: Bet[] }) {
 }
 
 function BetRow({ bet }: { bet: Bet }) {
-	const { low, high } = cellOf(bet.cell);
+	const { t0, low, high } = cellOf(bet.cell), seconds = useView((v) => v.constants?.column_seconds);
 	return (
 		<tr data-bet={bet.bet_id} data-status={bet.status}>
-			<td><a href={`#/bets/${bet.bet_id}`}>{dateOf(bet.placed_at)}</a></td>
-			<td>{w.cellOf(low, high)}</td>
+			<td><a href={`#/bets/${bet.bet_id}`}><span>{dayOf(bet.placed_at)}</span> <span>{timeOf(bet.placed_at)}</span></a></td>
+			<td>{w.cellOf(low, high)}{seconds && <small className="column">{w.columnOf(timeOf(t0 * 1000), seconds)}</small>}</td>
 			<td className="number">{usd(bet.stake)}</td>
 			<td className="number wide">{rateExact(bet.rate)}</td>
 			<td><Outcome status={bet.status} /></td>

@@ -1,6 +1,7 @@
 // What a player forbids himself: caps, a pause, an exclusion.
-import { useEffect, useId, useState, type FormEvent } from 'react';
+import { useCallback, useEffect, useId, useState, type FormEvent } from 'react';
 import { TapError } from '@tap-trading/client';
+import type { Bars } from '../state/barred.js';
 import { useGame, useView } from '../state/hooks.js';
 import { words } from '../words/index.js';
 import { dollarsOf, microOf } from './amounts.js';
@@ -11,7 +12,7 @@ const w = words.account.limits;
 const CAPS = ['player_column', 'player_open', 'day_stake', 'day_loss'] as const;
 type Cap = typeof CAPS[number];
 export interface OwnLimit { effective: number | null; own: number | null; pending: { own: number | null; at: number } | null }
-export type OwnLimits = Record<Cap, OwnLimit> & { cool_off_until: number | null; self_excluded_until: number | null };
+export type OwnLimits = Record<Cap, OwnLimit> & Bars;
 
 /** What is to be asked for: the fields that say something else than what holds or is on its way. undefined: a field is no amount. */
 export function changesOf(limits: OwnLimits, fields: Record<Cap, string>): Partial<Record<Cap, number | null>> | undefined {
@@ -33,13 +34,17 @@ export default function Limits() {
 	const game = useGame(), signedIn = useView((v) => v.session.state === 'in');
 	const [limits, setLimits] = useState<OwnLimits | 'failed'>();
 	const [said, say] = useState<{ good: boolean; text: string }>();
+	const take = useCallback((said: OwnLimits) => {
+		setLimits(said);
+		game.heed(said);
+	}, [game]);
 	useEffect(() => {
 		if (signedIn)
-			game.call<OwnLimits>('GET', '/me/limits').then(setLimits, () => setLimits('failed'));
-	}, [game, signedIn]);
+			game.call<OwnLimits>('GET', '/me/limits').then(take, () => setLimits('failed'));
+	}, [game, signedIn, take]);
 	const set = async (method: string, path: string, body: object) => {
 		try {
-			setLimits(await game.call<OwnLimits>(method, path, { body }));
+			take(await game.call<OwnLimits>(method, path, { body }));
 			say({ good: true, text: w.saved });
 		} catch (error) {
 			say({ good: false, text: (error instanceof TapError ? w.refused[error.code] : undefined) ?? w.refused['other'] ?? '' });

@@ -3,7 +3,7 @@ import { useId, useState, type FormEvent } from 'react';
 import { TapError } from '@tap-trading/client';
 import { useGame, useMe, useView } from '../state/hooks.js';
 import { words } from '../words/index.js';
-import { declined, properAddress } from '../wallet/wallets.js';
+import { properAddress, troubleOf } from '../wallet/wallets.js';
 import { microOf } from './amounts.js';
 
 const w = words.account.money;
@@ -35,7 +35,7 @@ export function WithdrawForm() {
 			say({ done: w.asked(amount) });
 			setText('');
 		} catch (error) {
-			const code = declined(error) ? 'declined' : error instanceof TapError ? error.code : 'other';
+			const code = error instanceof TapError ? error.code : troubleOf(error) ?? 'other';
 			say({ failed: w.refused[code] ?? w.refused['other'] ?? '' });
 		} finally {
 			setBusy(false);

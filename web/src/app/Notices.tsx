@@ -9,7 +9,7 @@ const SHOWN_MS = 4000, LONG_MS = 9000;
 export function textOf(n: Notice): string {
 	const { notice, refused, wallet } = words;
 	switch (n.kind) {
-	case 'refused': return n.until ? words.refusedUntil(n.until) : refused[n.code] ?? refused['other'] ?? '';
+	case 'refused': return n.barred ? words.barred[n.barred.why](n.barred.until) : refused[n.code] ?? refused['other'] ?? '';
 	case 'pending': return notice.pending(n.tap.stake, n.tap.rate);
 	case 'confirmed': return notice.confirmed(n.tap.stake, n.tap.rate);
 	case 'unknown': return notice.unknown;
@@ -20,7 +20,9 @@ export function textOf(n: Notice): string {
 	case 'sign-in-failed': return wallet.failed[n.code] ?? wallet.failed['other'] ?? '';
 	case 'session-ended': return wallet.ended;
 	case 'account-changed': return wallet.accountChanged;
+	case 'wallet-locked': return wallet.wasLocked;
 	case 'signed-out': return wallet.signedOut;
+	case 'signed-in-elsewhere': return wallet.elsewhere;
 	case 'chain': return wallet.chain(n.wanted);
 	}
 }

@@ -75,7 +75,7 @@ function Stakes() {
 			</fieldset>
 			<p className={known ? 'hint quiet known' : 'hint quiet'}>{session.state === 'in' ? w.hint : w.hintGuest}<span className="more"> {w.tolerance}</span></p>
 			<details className="legend">
-				<summary>{w.legend}</summary>
+				<summary aria-label={w.legend}><span className="sign" aria-hidden="true">?</span><span className="full">{w.legend}</span></summary>
 				<ul>
 					{SHAPES.map(([state, sign]) => <li key={state}><span className={`shape ${state}`} aria-hidden="true">{sign}</span>{w.states[state]}</li>)}
 				</ul>

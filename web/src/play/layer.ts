@@ -59,7 +59,7 @@ export class GridLayer {
 				const y = (this.p - grid.rows.low - (j + 1) * grid.rows.height) * f.pxPerCent;
 				if (y + rowPx < 0 || y > h / dpr)
 					continue;
-				const r = grid.rates[i]?.[j] ?? 0;
+				const r = market.closed ? 0 : grid.rates[i]?.[j] ?? 0;
 				if (r === 0) { // closed: no ground, a small dash in place of a number
 					ctx.fillStyle = faint(palette.quiet, 0.45);
 					ctx.fillRect(x + columnPx / 2 - 4, y + rowPx / 2 - 0.75, 8, 1.5);

@@ -5,9 +5,11 @@
 import { generatePrivateKey } from 'viem/accounts';
 import { BetExists, Key, OutcomeUnknown, TapClient, TapError, Unauthorized, type Bet, type CallOptions, type Constants, type Me,
 	type SessionKeyLimits, type Challenge } from '@tap-trading/client';
-import { declined, type Wallet, type WalletChoice, type Wallets } from '../wallet/wallets.js';
+import { troubleOf, type Wallet, type WalletChoice, type Wallets } from '../wallet/wallets.js';
+import { barredOf, type Barred, type Bars } from './barred.js';
 import { Market } from './market.js';
-import { readSession, readSettings, writeSession, writeSettings, type KeptSession, type Settings } from './memory.js';
+import { forgetSession, heard, readSession, readSettings, writeSession, writeSettings, type KeptSession, type Settings } from './memory.js';
+import { refusalOf } from './refusal.js';
 import { doubtful, verdict } from './repair.js';
 import { Store } from './store.js';
 import { decided, move, type Move, type Tap, type Taps } from './taps.js';
@@ -21,14 +23,16 @@ export type SessionView =
 
 /** What is said to the player for a moment, on the page and to a screen reader. */
 export type Notice = { id: number } & (
-	| { kind: 'refused'; code: string; cell: string; retryAfterS?: number | null; until?: number | null; detail?: string }
+	| { kind: 'refused'; code: string; cell: string; retryAfterS?: number | null; barred?: Barred | undefined; detail?: string }
 	| { kind: 'pending' | 'confirmed' | 'unknown'; tap: Tap }
 	| { kind: 'absent'; cell: string }
 	| { kind: 'won' | 'lost' | 'void'; tap: Tap }
 	| { kind: 'sign-in-failed'; code: string }
-	| { kind: 'session-ended' | 'account-changed' | 'signed-out' }
+	| { kind: Left }
 	| { kind: 'chain'; wanted: number });
 type Said = Notice extends infer N ? N extends Notice ? Omit<N, 'id'> : never : never;
+
+type Left = 'session-ended' | 'account-changed' | 'wallet-locked' | 'signed-out' | 'signed-in-elsewhere';
 
 export interface View {
 	/** Of the socket; `lost` until it is back. */
@@ -44,6 +48,8 @@ export interface View {
 	walletOpen: boolean;
 	balance: number | undefined;
 	me: Me | undefined;
+	/** The player asked not to be let play. */
+	barred: Barred | undefined;
 	taps: Taps;
 	stake: number;
 	settings: Settings;
@@ -77,15 +83,12 @@ export class Game {
 		const settings = readSettings();
 		this.client = new TapClient({ origin: page.location.origin, sessionKey: null });
 		this.view = new Store<View>({ link: 'connecting', online: page.navigator.onLine, feed: 'unknown', betting: false, price: undefined,
-			constants: undefined, session: { state: 'guest' }, walletOpen: false, balance: undefined, me: undefined, taps: new Map(),
-			stake: settings.stake ?? DEFAULT_STAKE, settings, notice: undefined, revision: 0 });
+			constants: undefined, session: { state: 'guest' }, walletOpen: false, balance: undefined, me: undefined, barred: undefined,
+			taps: new Map(), stake: settings.stake ?? DEFAULT_STAKE, settings, notice: undefined, revision: 0 });
 		this.listen();
 		page.addEventListener('online', () => this.view.set({ online: true }));
 		page.addEventListener('offline', () => this.view.set({ online: false }));
-		page.addEventListener('storage', (event) => {
-			if (event.key === 'tap.session' && event.newValue === null && this.view.get().session.state === 'in')
-				this.leave('signed-out'); // in another tab
-		});
+		page.addEventListener('storage', ({ key }) => this.follow(key));
 		page.setInterval(() => this.turn(), REPAIR_MS);
 		this.kept = readSession(Date.now());
 	}
@@ -101,6 +104,33 @@ export class Game {
 		if (!this.looked)
 			void this.look().catch(() => {});
 		void this.repair();
+		const { barred } = this.view.get();
+		if (barred && barred.until <= this.client.now())
+			this.bar(undefined);
+	}
+
+	/** Another tab signed in or out. */
+	private follow(key: string | null): void {
+		const { session } = this.view.get(), news = heard(key, this.kept?.session.session_token, Date.now());
+		if (news === 'nothing')
+			return;
+		if (session.state === 'in')
+			this.leave(news === 'ended' ? 'signed-out' : 'signed-in-elsewhere');
+		this.kept = news === 'ended' ? null : news;
+		if (this.kept) {
+			this.closeWallet(); // what was about to be signed here is not needed any more
+			void this.resume();
+		}
+	}
+
+	private bar(barred: Barred | undefined): void {
+		this.market.closed = barred !== undefined;
+		this.view.set({ barred });
+	}
+
+	/** What the API says of the player's own limits, to whoever asked. */
+	heed(limits: Bars): void {
+		this.bar(barredOf(limits, this.client.now()));
 	}
 
 	/** Each notice as it is said; for sounds. Returns how to stop. */
@@ -198,7 +228,7 @@ export class Game {
 	private failed(error: unknown): void {
 		this.challenge = undefined;
 		this.view.set({ session: { state: 'guest' } });
-		this.say({ kind: 'sign-in-failed', code: declined(error) ? 'declined' : error instanceof TapError ? error.code : 'wallet' });
+		this.say({ kind: 'sign-in-failed', code: error instanceof TapError ? error.code : troubleOf(error) ?? 'wallet' });
 	}
 
 	private enter(wallet: Wallet, expiresAt: number): void {
@@ -209,7 +239,7 @@ export class Game {
 		this.unwatch = wallet.watch({
 			account: (address) => {
 				if (address !== wallet.address)
-					void this.client.signOut().catch(() => {}).then(() => this.leave('account-changed'));
+					void this.client.signOut().catch(() => {}).then(() => this.leave(address === undefined ? 'wallet-locked' : 'account-changed'));
 			},
 			chain: (id) => this.checkChain(id),
 		});
@@ -234,13 +264,14 @@ export class Game {
 			this.leave('session-ended');
 	}
 
-	private leave(why: 'session-ended' | 'account-changed' | 'signed-out'): void {
+	private leave(why: Left): void {
 		this.unwatch();
 		this.unwatch = () => {};
+		forgetSession(this.kept?.session.session_token);
 		this.kept = null;
 		this.looked = true;
 		this.wallet = undefined;
-		writeSession(null);
+		this.bar(undefined);
 		this.client.session = undefined;
 		this.client.feed.use(undefined);
 		this.view.set({ session: { state: 'guest' }, walletOpen: false, balance: undefined, me: undefined, taps: new Map() });
@@ -272,7 +303,7 @@ export class Game {
 
 	/** One tap, one bet. Refusals that need no server are told at once. */
 	tap(t0: number, low: number): void {
-		const { market, client } = this, { session, link, betting, feed, stake, taps, balance, constants } = this.view.get();
+		const { market, client } = this, { session, online, link, betting, feed, stake, taps, balance, barred, constants } = this.view.get();
 		if (session.state !== 'in') {
 			if (session.state === 'guest')
 				this.openWallet();
@@ -280,19 +311,13 @@ export class Game {
 		}
 		if (!market.grid || !constants)
 			return;
-		const cell = `${t0}_${low}_${low + market.grid.rows.height}`;
-		const before = taps.get(cell);
-		if (before && before.state !== 'refused')
-			return;
-		const seen = market.rateOf(t0, low);
-		const refusal = link !== 'open' ? 'offline' : !betting ? (feed === 'critical' ? 'price_feed_stale' : 'betting_closed')
-			: seen === 0 ? (t0 * 1000 < client.now() + 2 * constants.column_seconds * 1000 ? 'column_closed' : 'cell_closed')
-				: balance !== undefined && balance < stake ? 'insufficient_funds' : undefined;
+		const cell = `${t0}_${low}_${low + market.grid.rows.height}`, at = client.now(), seen = market.rateOf(t0, low);
+		const refusal = refusalOf({ online, link, feed, betting, seen, before: taps.get(cell), silentMs: performance.now() - market.heardAt,
+			late: t0 * 1000 < at + 2 * constants.column_seconds * 1000, barred: barred !== undefined, poor: balance !== undefined && balance < stake });
 		if (refusal) {
-			this.say({ kind: 'refused', code: refusal, cell });
+			this.say({ kind: 'refused', code: refusal, cell, ...(refusal === 'barred' ? { barred } : {}) });
 			return;
 		}
-		const at = client.now();
 		this.move({ type: 'tapped', cell, stake, rate: seen, at });
 		this.sayTap('pending', cell);
 		this.flying.add(cell);
@@ -316,8 +341,12 @@ export class Game {
 		}
 		this.move({ type: 'refused', cell, code: error.code });
 		const { until, detail } = error.problem;
-		this.say({ kind: 'refused', code: error.code, cell, retryAfterS: error.retryAfterS, until: typeof until === 'number' ? until : null,
-			...(typeof detail === 'string' ? { detail } : {}) });
+		if (typeof until === 'number') {
+			this.bar({ why: 'pause', until });
+			void this.readLimits().catch(() => {}); // it may be an exclusion
+		}
+		this.say({ kind: 'refused', code: error.code, cell, retryAfterS: error.retryAfterS,
+			...(typeof until === 'number' ? { barred: this.view.get().barred } : {}), ...(typeof detail === 'string' ? { detail } : {}) });
 		if (error instanceof Unauthorized)
 			this.sessionEnded();
 	}
@@ -344,7 +373,12 @@ export class Game {
 		const recent = await this.list({ from: Math.floor(this.client.now()) - FORGET_MS });
 		const open = me.open_bets > 0 ? await this.list({ status: 'confirmed' }) : [];
 		this.move({ type: 'listed', bets: [...open, ...recent] });
+		await this.readLimits();
 		this.looked = true;
+	}
+
+	private async readLimits(): Promise<void> {
+		this.heed(await this.call<Bars>('GET', '/me/limits'));
 	}
 
 	private async list(query: { status?: Bet['status']; from?: number }): Promise<Bet[]> {

@@ -11,8 +11,9 @@ export class Market {
 	readonly p: number[] = [];
 	grid: Grid | undefined;
 	constants: Constants | undefined;
-	/** Grows with each grid. */
+	/** Grows with each grid, and when the board is closed or opened to the player. */
 	gridCount = 0;
+	private shut = false;
 	/** performance.now() when the last tick came in. */
 	heardAt = -Infinity;
 
@@ -45,6 +46,17 @@ export class Market {
 		this.gridCount++;
 	}
 
+	/** Closed to this player, whatever the grid says. */
+	get closed(): boolean {
+		return this.shut;
+	}
+
+	set closed(closed: boolean) {
+		if (closed !== this.shut)
+			this.gridCount++;
+		this.shut = closed;
+	}
+
 	get price(): number | undefined {
 		return this.p[this.p.length - 1];
 	}
@@ -52,7 +64,7 @@ export class Market {
 	/** Of the newest grid: 0 when the cell is closed or beyond it. */
 	rateOf(t0: number, low: number): number {
 		const { grid } = this;
-		if (!grid)
+		if (!grid || this.shut)
 			return 0;
 		const i = grid.columns.indexOf(t0);
 		const j = (low - grid.rows.low) / grid.rows.height;

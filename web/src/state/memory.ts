@@ -40,4 +40,20 @@ export function readSession(now: number): KeptSession | null {
 	return kept?.session?.session_token && kept.session.expires_at > now && /^0x[0-9a-f]{64}$/.test(kept.secret) ? kept : null;
 }
 
-export const writeSession = (kept: KeptSession | null): void => write(SESSION, kept);
+export const writeSession = (kept: KeptSession): void => write(SESSION, kept);
+
+/** Ends the kept session if it is this one: another tab may have begun its own since. */
+export function forgetSession(token: string | undefined): void {
+	if ((read(SESSION) as KeptSession | null)?.session?.session_token === token)
+		write(SESSION, null);
+}
+
+/** What another tab's change of the storage means for one that has the session of this token, or none. */
+export function heard(key: string | null, token: string | undefined, now: number): 'nothing' | 'ended' | KeptSession {
+	if (key !== SESSION && key !== null) // null: all was cleared
+		return 'nothing';
+	const kept = readSession(now);
+	if (kept === null)
+		return token === undefined ? 'nothing' : 'ended';
+	return kept.session.session_token === token ? 'nothing' : kept;
+}

@@ -23,6 +23,7 @@ export interface Wallet extends Signer {
 }
 
 export const DEMO: WalletChoice = { id: 'demo', name: 'demo', demo: true };
+const NO_ACCOUNT = 4100; // Unauthorized
 const DEMO_KEY = 'tap.demo-wallet', LOOPBACK = ['127.0.0.1', 'localhost', '[::1]'];
 
 /** A key that lies in the browser is for play money on one's own machine. */
@@ -61,7 +62,7 @@ export class Wallets {
 			return demoWallet(this.page.localStorage);
 		const [address] = await asked(this.providerOf(choice)).requestAddresses();
 		if (!address)
-			throw new Error('the wallet named no account');
+			throw Object.assign(new Error('the wallet named no account'), { code: NO_ACCOUNT });
 		return this.injected(choice, address);
 	}
 
@@ -139,5 +140,14 @@ function injected(choice: WalletChoice, provider: () => Provider, arrivals: Wall
 	};
 }
 
-/** EIP-1193's 4001: the owner said no. */
-export const declined = (error: unknown): boolean => (error as { code?: unknown } | null)?.code === 4001;
+/** What its owner can do something about, by the codes of EIP-1193 and EIP-1474: he said no, it is locked or keeps its accounts from this
+ *  page, or a question of before still waits in it. */
+export function troubleOf(error: unknown): 'declined' | 'locked' | 'waiting' | undefined {
+	for (let at = error, deep = 0; typeof at === 'object' && at !== null && deep < 5; at = (at as { cause?: unknown }).cause, deep++)
+		switch ((at as { code?: unknown }).code) {
+		case 4001: return 'declined';
+		case NO_ACCOUNT: return 'locked';
+		case -32002: return 'waiting';
+		}
+	return undefined;
+}

@@ -1,6 +1,12 @@
 // Everything that the page says, in English. Another language is another file of the type Words, and a line in index.ts.
 import { dateOf, level, rate, usd, usdExact } from './format.js';
 
+const ofWallet = {
+	declined: 'You declined in your wallet. Nothing has changed.',
+	locked: 'Your wallet is locked, or shows this page no account. Unlock it, allow this page, then try again.',
+	waiting: 'Your wallet still waits for an answer to an earlier question. Open it and answer there, then try again.',
+};
+
 export const en = {
 	title: 'BTC Tap Trading',
 	tabs: { label: 'Sections', play: 'Play' },
@@ -30,7 +36,7 @@ export const en = {
 		none: 'This browser has no wallet. Install one that speaks EIP-6963, then come back.',
 		demo: 'Play-money wallet',
 		demoNote: 'Made in this browser, for trying it out on this machine. It starts with play money.',
-		connecting: (name: string) => `${name} is asked for your account`,
+		connecting: (name: string) => `${name} is asked for your account. If it is locked, open it and unlock it`,
 		offerTitle: 'One signature, then every tap is a bet',
 		as: (address: string) => `You sign in as ${address}.`,
 		caps: (column: number, open: number, hours: number) => [
@@ -48,7 +54,7 @@ export const en = {
 		signedInAs: (address: string) => `Signed in as ${address}`,
 		until: (ms: number) => `The key of this browser ends ${dateOf(ms)}.`,
 		failed: {
-			declined: 'You declined in your wallet. Nothing has changed.',
+			...ofWallet,
 			wallet: 'The wallet did not answer as it should. Nothing has changed.',
 			session_key_in_use: 'That key serves another wallet. Try again: a new one is made.',
 			account_suspended: 'This account is suspended. Ask the operator.',
@@ -59,6 +65,8 @@ export const en = {
 		} as Record<string, string>,
 		ended: 'Your session has ended. Sign in again to play; your bets stand.',
 		accountChanged: 'Your wallet turned to another account, so this session was ended. Sign in again with the new one.',
+		wasLocked: 'Your wallet was locked or taken away from this page, so this session was ended. Your bets stand.',
+		elsewhere: 'Another tab signed in anew; this one follows.',
 		signedOut: 'You are signed out. Open bets stand and are paid to your balance.',
 		chain: (id: number) => `Your wallet is on another network; bets name network ${id}.`,
 		switchChain: 'Switch the wallet',
@@ -85,6 +93,7 @@ export const en = {
 			caption: 'Bets, newest first',
 			placed: 'Placed', cell: 'Cell', stake: 'Stake', rate: 'Pays', result: 'Result', payout: 'Paid',
 			cellOf: (low: number, high: number) => `${level(low)} – ${level(high)}`,
+			columnOf: (from: string, seconds: number) => `${from}, ${seconds} s`,
 		},
 
 		bet: {
@@ -145,7 +154,7 @@ export const en = {
 			asked: (amount: number) => `Asked for: ${usdExact(amount)}.`,
 			wrong: { amount: 'An amount in dollars, like 25 or 12.50.', least: (min: number) => `At least ${usd(min)}.`, funds: 'That is more than your balance.', to: 'An address begins with 0x and has 40 hex digits; check its capital letters.' },
 			refused: {
-				declined: 'You declined in your wallet. Nothing has changed.',
+				...ofWallet,
 				insufficient_funds: 'That is more than your balance.', account_suspended: 'This account is suspended. Ask the operator.',
 				rate_limited: 'That was very fast. Wait a moment.', outcome_unknown: 'The answer is missing. Look at the list below before you try again.',
 				other: 'It was not taken. Nothing has changed.',
@@ -222,7 +231,10 @@ export const en = {
 		column_closed: 'Too late for this column. Try one further right.',
 		cell_closed: 'This cell is closed. Try another one.',
 		quote_changed: 'The price moved and the multiplier fell. Tap again if you still like it.',
-		bet_exists: 'You already have a bet on this cell.',
+		bet_exists: 'Your stake lies on this cell already: one bet for each cell.',
+		own_pending: 'Your bet on this cell is on its way.',
+		own_unknown: 'Whether your bet on this cell was taken is being found out.',
+		own_decided: 'This cell is decided. Tap one further right.',
 		insufficient_funds: 'Your balance is too low for this stake.',
 		limit_reached: 'That would be more than your limit allows.',
 		rate_limited: 'That was very fast. Wait a moment, then tap on.',
@@ -233,13 +245,16 @@ export const en = {
 		invalid_cell: 'This cell has left the board. Try another one.',
 		invalid_stake: 'This stake is not offered. Choose another one.',
 		account_suspended: 'This account is suspended. Ask the operator.',
-		forbidden: 'You have paused betting.',
+		forbidden: 'You have paused betting, or excluded yourself.',
 		signature_expired: "This device's clock is off. Set it right, then tap again.",
 		unauthorized: 'Your session has ended. Sign in again.',
 		invalid_signature: 'The key of this browser is no longer valid. Sign out and in again.',
 		other: 'The bet was not taken.',
 	} as Record<string, string>,
-	refusedUntil: (ms: number) => `You have paused betting until ${dateOf(ms)}.`,
+	barred: {
+		pause: (ms: number) => `You have paused betting until ${dateOf(ms)}: the board is closed to you. Open bets are decided as ever.`,
+		exclusion: (ms: number) => `You have excluded yourself until ${dateOf(ms)}: the board is closed to you. Open bets are decided as ever.`,
+	},
 };
 
 export type Words = typeof en;

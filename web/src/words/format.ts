@@ -3,6 +3,8 @@ const locale = typeof navigator === 'undefined' ? 'en-US' : navigator.language;
 const money = new Intl.NumberFormat(locale, { style: 'currency', currency: 'USD', currencyDisplay: 'narrowSymbol' });
 const whole = new Intl.NumberFormat(locale, { style: 'currency', currency: 'USD', currencyDisplay: 'narrowSymbol', maximumFractionDigits: 0 });
 const clock = new Intl.DateTimeFormat(locale, { timeStyle: 'medium' });
+const date = new Intl.DateTimeFormat(locale, { dateStyle: 'medium' });
+const moment = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'medium' });
 const day = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' });
 
 /** Cents only where there are some: $5, $5.25. */
@@ -12,6 +14,9 @@ export const price = (cents: number): string => money.format(cents / 100);
 export const level = (cents: number): string => whole.format(cents / 100);
 export const timeOf = (ms: number): string => clock.format(ms);
 export const dateOf = (ms: number): string => day.format(ms);
+export const dayOf = (ms: number): string => date.format(ms);
+/** To the second. */
+export const momentOf = (ms: number): string => moment.format(ms);
 export const shortAddress = (address: string): string => `${address.slice(0, 6)}…${address.slice(-4)}`;
 
 /** 2.35x; from ten on one digit, from a hundred none: what is read at a glance. Never more than is paid. */
