@@ -279,10 +279,11 @@ int main(void)
 	char dir[128], cmd[160];
 	(void) snprintf(dir, sizeof dir, "%s/tap-bench-XXXXXX", base ? base : "/var/tmp");
 	CHECK(kept || mkdtemp(dir));
+	int64_t batches = b.bets / b.batch;
 	b.quoted = kept != NULL;
 	if (kept)
-		b.now_ms = clk_now_ms() - (int64_t) ((double) (b.bets / b.batch) * batch_ms(&b)) - last_ms;
-	b.commit_us = calloc((size_t) (b.bets / b.batch + 1), sizeof *b.commit_us);
+		b.now_ms = clk_now_ms() - (int64_t) ((double) batches * batch_ms(&b)) - last_ms;
+	b.commit_us = calloc((size_t) batches + 1, sizeof *b.commit_us);
 	CHECK(b.commit_us);
 	must(week_open(&b.w, kept ? kept : dir, STORE_WRITE, b.now_ms), "open");
 	CHECK(store_checkpointer(week_store(b.w)));

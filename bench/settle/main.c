@@ -245,10 +245,11 @@ static void beside_bets(struct week *w, struct known *k)
 	must(pthread_join(thread, NULL), "thread");
 	CHECK(batches.n);
 	qsort(batches.us, batches.n, sizeof *batches.us, by_value);
+	size_t p50 = batches.n / 2, p99 = batches.n * 99 / 100;
 	(void) printf(",\"beside_bets\":{\"settled_ms\":%.1f,\"cpu_us_per_bet\":%.2f,\"transactions\":%zu,\"batches_placed\":%zu,"
 			"\"batch_p50_ms\":%.2f,\"batch_p99_ms\":%.2f,\"batch_max_ms\":%.2f}", (double) cost.wall_us / 1e3,
-			(double) cost.cpu_us / (double) bets, k->n_slices, batches.n, (double) batches.us[batches.n / 2] / 1e3,
-			(double) batches.us[batches.n * 99 / 100] / 1e3, (double) batches.us[batches.n - 1] / 1e3);
+			(double) cost.cpu_us / (double) bets, k->n_slices, batches.n, (double) batches.us[p50] / 1e3,
+			(double) batches.us[p99] / 1e3, (double) batches.us[batches.n - 1] / 1e3);
 	free(batches.us);
 }
 

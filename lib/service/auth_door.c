@@ -120,11 +120,12 @@ static int add_get(struct bus *bus, const char *key)
 
 static int add_bucket(struct auth_door *d, struct bus *bus, const struct auth_knock *k, int64_t now_us)
 {
-	char key[KEY_MAX], full[NUMBER_SIZE], life_ms[NUMBER_SIZE];
+	char key[KEY_MAX], full[NUMBER_SIZE], life[NUMBER_SIZE];
+	long long life_ms = (k->full_us - now_us) / 1000 + 1;
 	(void) snprintf(full, sizeof full, "%lld", (long long) k->full_us);
-	(void) snprintf(life_ms, sizeof life_ms, "%lld", (long long) ((k->full_us - now_us) / 1000 + 1));
+	(void) snprintf(life, sizeof life, "%lld", life_ms);
 	const struct bus_arg args[] = { BUS_LITERAL("SET"), bus_arg_of(d->conf.bucket_key(key, k->wallet_text)), bus_arg_of(full),
-		BUS_LITERAL("PX"), bus_arg_of(life_ms), BUS_LITERAL("GET") };
+		BUS_LITERAL("PX"), bus_arg_of(life), BUS_LITERAL("GET") };
 	return bus_add(bus, args, ARRAY_LEN(args) - !k->first_seen);
 }
 

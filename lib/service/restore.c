@@ -124,7 +124,7 @@ static int move_books(struct restoring *r, const char *end)
 {
 	DIR *d = opendir(r->m.dir);
 	int got = d ? 0 : restore_fail(r->m.dir);
-	for (struct dirent *e; got == 0 && (e = readdir(d));)
+	for (struct dirent *e; d && got == 0 && (e = readdir(d));)
 		if (strncmp(e->d_name, "bets_", 5) == 0 && ends_with(e->d_name, end))
 			got = move_in(r, e->d_name);
 	if (d)

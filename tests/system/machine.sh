@@ -2,34 +2,42 @@
 # machine.sh - a Debian 12 with a real systemd, booted in a container over a clean copy of one root that is made once. Sourced.
 # Needs root, systemd-nspawn, mmdebstrap and overlay mounts; what is missing ends the run loudly. A machine has its own network
 # (nothing but loopback), its own cgroups, and the limits of systemd's units hold in it (memory, tasks).
-#   root_make                    the root, once, under build/system/root
+#   root_make                    the root, once, under build/system/root; with TAP_CLONE=1 one that can build too, root-building
 #   machine_up NAME              boots, sets leader; `m COMMAND...` runs in it, `net COMMAND...` runs this side's program in its network
 #   machine_halt / machine_cut   an orderly end / the plug is pulled; machine_up again boots what is on its disk
 #   machine_forget               all of it gone
 
 readonly work=$PWD/build/system
+readonly base_root=$work/root${TAP_CLONE:+-building}
 machine='' leader='' nspawn=''
 
 # What a machine has from the start: a VM's usual things, and what the product would fetch by itself where there is a network.
+# packages_of FILE NAME: a bash array of Debian packages, with commas between.
+packages_of()
+{
+	sed -n "/^$2=(/,/)/p" "$1" | tr -d '()\n' | sed "s/^$2=//" | tr -s ' \t' ',' | sed 's/^,//;s/,$//'
+}
+
 root_packages=systemd,systemd-sysv,dbus,iproute2,openssh-server,sudo,procps,sqlite3
-root_packages+=,$(sed -n '/^packages=(/,/)/p' scripts/host | tr -d '()\n' | sed 's/^packages=//' | tr -s ' \t' ',')
+root_packages+=,$(packages_of scripts/host packages)
+[ -z "${TAP_CLONE:-}" ] || root_packages+=,git,nodejs,npm,$(packages_of scripts/deps run_packages)
 
 root_make()
 {
-	local stamp=$work/root/.packages
+	local stamp=$base_root/.packages
 	if [ "$(cat "$stamp" 2>/dev/null)" = "$root_packages" ]; then
 		return
 	fi
-	rm -rf "$work/root" "$work/root.part"
+	rm -rf "$base_root" "$base_root.part"
 	mkdir -p "$work"
 	# The mirrors of this machine serve the new root too, whatever they are.
 	local sources=() list
 	for list in /etc/apt/sources.list /etc/apt/sources.list.d/debian.*; do
 		[ ! -s "$list" ] || sources+=("$list")
 	done
-	mmdebstrap --quiet --variant=minbase --include="$root_packages" bookworm "$work/root.part" "${sources[@]}" >&2 || return
-	echo "$root_packages" >"$work/root.part/.packages"
-	mv "$work/root.part" "$work/root"
+	mmdebstrap --quiet --variant=minbase --include="$root_packages" bookworm "$base_root.part" "${sources[@]}" >&2 || return
+	echo "$root_packages" >"$base_root.part/.packages"
+	mv "$base_root.part" "$base_root"
 }
 
 machine_mount()
@@ -37,7 +45,7 @@ machine_mount()
 	local at=$work/$machine
 	mkdir -p "$at"/{disk,work,root}
 	mountpoint -q "$at/root" ||
-		mount -t overlay overlay -o "lowerdir=$work/root,upperdir=$at/disk,workdir=$at/work" "$at/root"
+		mount -t overlay overlay -o "lowerdir=$base_root,upperdir=$at/disk,workdir=$at/work" "$at/root"
 }
 
 # A cgroup of its own in each hierarchy, with this process in it until nspawn was started: containers would else share one.
