@@ -28,7 +28,7 @@ struct jobs {
 	pthread_t thread;
 	bool running;
 	/* the thread's own: wall time, since a restart must not forget them */
-	int64_t backup_due_ms, check_due_ms, snapshot_due_ms, drill_due_ms;
+	int64_t backup_due_ms, check_due_ms, snapshot_due_ms, drill_due_ms, look_due_ms;
 	bool told_no_book;
 };
 
@@ -209,6 +209,10 @@ static void run_due(struct jobs *j)
 	bool check_is_due = now_ms >= j->check_due_ms, backup_is_due = now_ms >= j->backup_due_ms;
 	bool drill_is_due = j->s->s3_endpoint.v[0] && j->s->drill_s > 0 && now_ms >= j->drill_due_ms;
 	backup_is_due = backup_is_due || (now_ms >= j->snapshot_due_ms && remote_snapshot_wanted(j->s));
+	if (!backup_is_due && now_ms >= j->look_due_ms) {
+		j->look_due_ms = now_ms + JOBS_RETRY_MS;
+		backup_is_due = remote_archive_is_newer(j->s);
+	}
 	if (!check_is_due && !backup_is_due && !drill_is_due)
 		return;
 	if (!book_is_there(j)) {

@@ -6,10 +6,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "clk.h"
 #include "err.h"
 #include "log.h"
 #include "restore.h"
 #include "snapshot.h"
+#include "week_archives.h"
 
 enum { PATH_SIZE = 400 };
 
@@ -21,6 +23,23 @@ bool remote_snapshot_wanted(const struct settings *s)
 	if (!s->s3_endpoint.v[0] || ship_place_read(s->data_dir.v, &place) != 0)
 		return false;
 	return snapshot_note_read(s->data_dir.v, &ms, &week) != 0 || week.year != place.week.year || week.week != place.week.week;
+}
+
+/* What meta.db says of an archive is in no segment. */
+bool remote_archive_is_newer(const struct settings *s)
+{
+	struct clk_week week;
+	struct week *w;
+	int64_t sent_ms, verified_ms = 0;
+	if (!s->s3_endpoint.v[0] || snapshot_note_read(s->data_dir.v, &sent_ms, &week) != 0)
+		return false;
+	int r = week_open(&w, s->data_dir.v, STORE_READ, clk_now_ms());
+	if (r == 0) {
+		r = week_archive_newest(w, &verified_ms);
+		(void) week_close(w);
+	}
+	err_clear(); /* whatever it is, the backup says it better */
+	return r == 0 && verified_ms >= sent_ms;
 }
 
 static void conf_of(const struct settings *s, remote_stopping *stopping, void *u, struct s3_conf *ret)

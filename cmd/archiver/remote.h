@@ -16,6 +16,8 @@ typedef bool remote_stopping(void *u);
 
 /* The place's week has no snapshot yet: nothing of it could be restored. */
 bool remote_snapshot_wanted(const struct settings *s);
+/* A week was archived since the newest snapshot: a restore from that one would not know of it, and archive the week again. */
+bool remote_archive_is_newer(const struct settings *s);
 /* folder: a backup that was begun after `place` was read. */
 MUST_CHECK int remote_snapshot(const struct settings *s, const char *folder, const struct ship_place *place, int64_t now_ms,
 		remote_stopping *stopping, void *u);

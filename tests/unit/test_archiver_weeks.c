@@ -13,8 +13,10 @@
 #include "err.h"
 #include "integrity.h"
 #include "log.h"
+#include "remote.h"
 #include "rnd.h"
 #include "schema.h"
+#include "snapshot.h"
 
 enum { USERS = 20, BETS = 1500 };
 static const int64_t WEEK_MS = INT64_C(7) * 86400000;
@@ -585,9 +587,27 @@ static int stop(void **state)
 	return 0;
 }
 
+/* meta.db leaves with snapshots alone: one that does not know of an archive is to be followed by another soon. */
+static void a_new_archive_wants_a_snapshot(void **state)
+{
+	(void) state;
+	struct settings s = { .s3_endpoint.v = "http://127.0.0.1:1" };
+	(void) snprintf(s.data_dir.v, sizeof s.data_dir.v, "%s", books_dir);
+	struct week *w = books_open(STORE_WRITE);
+	is(snapshot_note_write(books_dir, 5000, FIRST), 0);
+	assert_false(remote_archive_is_newer(&s));
+	is(week_archive_put(w, &(struct week_archive){ .week_id = 1, .state = WEEK_ARCHIVE_VERIFIED, .bets = BETS, .db_bytes = 1,
+			.packed_bytes = 1, .verified_ms = 6000 }), 0);
+	assert_true(remote_archive_is_newer(&s));
+	is(snapshot_note_write(books_dir, 7000, FIRST), 0);
+	assert_false(remote_archive_is_newer(&s));
+	(void) week_close(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_new_archive_wants_a_snapshot, set_up, tear_down),
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 		T(a_week_goes_and_comes_back),
 		T(a_reader_sees_it_go_and_come),

@@ -107,8 +107,9 @@ export async function auditPlayer(player, welcome) {
 
 // The whole book: the contract's own words in SQL, then the operator's command.
 export async function auditBook(product) {
-	const drift = await product.sql(`SELECT u.id FROM users u WHERE u.balance < 0 OR u.balance <>
-		(SELECT coalesce(sum(amount), 0) FROM transaction_ledger l WHERE l.user = u.id)`);
+	const drift = await product.sql(`SELECT u.id FROM users u LEFT JOIN
+		(SELECT user, sum(amount) AS sum FROM transaction_ledger GROUP BY user) l ON l.user = u.id
+		WHERE u.balance < 0 OR u.balance <> coalesce(l.sum, 0)`);
 	assert.deepEqual(drift, [], 'users whose balance is not the sum of their ledger');
 	const twice = await product.sql(`SELECT ref_type, ref_id, user, count(*) AS n FROM transaction_ledger
 		WHERE ref_type IN ('BET', 'PAYOUT', 'REFUND') GROUP BY ref_type, ref_id, user HAVING n > 1`);
