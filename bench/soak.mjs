@@ -39,7 +39,8 @@ function look() {
 		const pid = product.pid(part);
 		try {
 			const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-			put(`${part} memory`, 'KB', Number(/^VmRSS:\s+(\d+)/m.exec(status)[1]));
+			// its own: pages of the books that it has mapped are the kernel's to take back, and grow with the books
+			put(`${part} memory`, 'KB', Number(/^RssAnon:\s+(\d+)/m.exec(status)[1]));
 			put(`${part} threads`, 'threads', Number(/^Threads:\s+(\d+)/m.exec(status)[1]));
 			put(`${part} descriptors`, 'descriptors', readdirSync(`/proc/${pid}/fd`).length);
 		} catch {

@@ -75,8 +75,9 @@ class Round {
 			}
 			const list = await this.world.ctl('withdrawals', 'list', '--status', 'requested', '--json');
 			const [first] = list.code === 0 ? list.stdout.match(/[0-9A-HJKMNP-TV-Z]{26}/) ?? [] : [];
-			if (first)
-				await this.world.ctl('withdrawals', n % 2 ? 'approve' : 'reject', first, '--reason', 'torture');
+			const verb = n % 2 ? 'approve' : 'reject';
+			if (first && (await this.world.ctl('withdrawals', verb, first, '--reason', 'torture')).code === 0)
+				this.referee.decisions.set(first, verb === 'approve' ? 'approved' : 'rejected');
 			await sleep(2500);
 		}
 	}
@@ -213,4 +214,10 @@ async function main() {
 	process.exit(0);
 }
 
+for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143]])
+	process.once(signal, async () => {
+		say('stopping; this round is begun anew by the next call');
+		await World.open?.end();
+		process.exit(code);
+	});
 await main();

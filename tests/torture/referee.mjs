@@ -36,7 +36,7 @@ export function decodePath(hex) {
 
 export class Referee {
 	constructor(world, witness) {
-		Object.assign(this, { world, witness, disturbed: [], checked: { bets: 0, columns: 0, rates: 0, events: 0, missing: 0, unheard: 0 } });
+		Object.assign(this, { world, witness, disturbed: [], decisions: new Map(), checked: { bets: 0, columns: 0, rates: 0, events: 0, missing: 0, unheard: 0 } });
 	}
 
 	// A fault that takes ticks away lasts from then to then, by the product's clock at either end.
@@ -188,6 +188,9 @@ export class Referee {
 		const byId = new Map(withdrawals.map((w) => [w.withdrawal_id, w]));
 		for (const [id, a] of p.withdrawals.acks)
 			assert.equal(byId.get(id)?.amount, a.amount, `a withdrawal that was acknowledged: ${JSON.stringify(a)}`);
+		for (const [id, decision] of this.decisions)
+			if (byId.has(id))
+				assert.equal(byId.get(id).status, decision, `a withdrawal that the office decided: ${id}`);
 		const others = withdrawals.filter((w) => !p.withdrawals.acks.has(w.withdrawal_id)).map((w) => w.amount);
 		const unknown = new Map(p.withdrawals.unknown.map((w) => [w.nonce, w.amount]));
 		assert.ok(others.length <= unknown.size, 'a withdrawal that nobody asked for');
@@ -258,6 +261,16 @@ export class Referee {
 		assert.equal(verify.code, 0, `ctl verify --all: ${verify.stdout.slice(-2000)}${verify.stderr}`);
 	}
 
+	// What was shipped through all of it is whole, once the store had its peace; how many weeks are in the store by then is the archiver's own.
+	async shipped(bets) {
+		let said;
+		await until(`what was shipped to hold every bet: ${JSON.stringify(said)}`, 60_000, async () => {
+			const { code, stdout, stderr } = await this.world.ctl('backup', 'drill', '--json');
+			said = code === 0 ? JSON.parse(stdout) : { code, stdout, stderr };
+			return code === 0 && said.bets === bets;
+		}, 2000).catch((e) => assert.fail(`${e.message} ${JSON.stringify(said)}, where the book has ${bets}`));
+	}
+
 	async all(players, told) {
 		await until('all bets to be decided', 60_000, async () => {
 			const [{ n }] = await this.world.rows(this.world.books().at(-1), 'SELECT count(*) AS n FROM bets WHERE status = 1');
@@ -269,6 +282,7 @@ export class Referee {
 		await this.told(told);
 		for (const p of players)
 			await this.player(p);
+		await this.shipped((await this.world.rows(this.world.books().at(-1), 'SELECT count(*) AS n FROM bets'))[0].n);
 		await this.audits();
 		assert.deepEqual(this.world.complaints(), []);
 	}

@@ -28,6 +28,7 @@ export class World extends Product {
 			const [first, last] = (process.env.E2E_PORTS || '20000-31999').split('-').map(Number);
 			const base = first + 100 * dice.whole(0, Math.floor((last + 1 - first) / 100) - 1);
 			const world = new World('torture', base);
+			World.open = world;
 			try {
 				await world.begin(untilMonday_ms);
 				return world;
@@ -43,6 +44,7 @@ export class World extends Product {
 		this.dir = path.join(work, 'round');
 		this.var = path.join(this.dir, 'var');
 		this.net = `tort-${process.pid}`;
+		may('umount', '-l', path.join(this.dir, 'disk')); // of a run that was killed
 		rmSync(this.dir, { recursive: true, force: true });
 		mkdirSync(this.var, { recursive: true });
 		this.beginClock(untilMonday_ms);
@@ -54,7 +56,7 @@ export class World extends Product {
 		writeFileSync(credentials, `${this.s3.access}:${this.s3.secret}\n`, { mode: 0o600 });
 		const venue = `ws://${this.there}:${this.base + REPLAY_AT}`;
 		await this.up({ FEED: 'live', RESTART_S: '0.1', LD_PRELOAD: '', PRELOAD: process.env.LD_PRELOAD,
-			ASAN_OPTIONS: 'abort_on_error=1:verify_asan_link_order=0', TAP_DATA_DIR: path.join(this.disk, 'data'),
+			TAP_DATA_DIR: path.join(this.disk, 'data'),
 			TAP_COINBASE_URL: `${venue}/`, TAP_KRAKEN_URL: `${venue}/v2`, TAP_BITSTAMP_URL: `${venue}/bitstamp`,
 			TAP_BINANCE_URL: `${venue}/stream?streams=btcusdt@trade/btcusdt@bookTicker`,
 			TAP_S3_ENDPOINT: this.s3.endpoint, TAP_S3_BUCKET: this.s3.bucket, TAP_S3_CREDENTIALS_FILE: credentials });
@@ -201,6 +203,7 @@ export class World extends Product {
 	}
 
 	async end() {
+		World.open = undefined;
 		this.hangDisk(false);
 		this.cut(false);
 		await this.stop().catch(() => {});
@@ -219,7 +222,7 @@ export class World extends Product {
 
 	env() {
 		return { ...super.env(), LD_PRELOAD: process.env.LD_PRELOAD, CLOCK_FILE: process.env.CLOCK_FILE,
-			ASAN_OPTIONS: this.extra.ASAN_OPTIONS };
+			ASAN_OPTIONS: process.env.ASAN_OPTIONS };
 	}
 
 	// Rows of one week's book.
