@@ -159,11 +159,16 @@ static void walk(const struct fit *f, const struct knob *k, struct quote_layer *
 static void descend(const struct fit *f, struct quote_layer *l)
 {
 	struct knob knobs[] = {
-		{ &l->blend_e6[0], 0, 1000000, 100000, true, 1 }, { &l->blend_e6[1], 0, 1000000, 100000, true, 1 },
-		{ &l->blend_e6[2], 0, 1000000, 100000, true, 1 }, { &l->even_e6, 0, 1000000, 50000, false, 1 },
-		{ &l->rough_e6, 0, 2000000, 200000, false, 1 }, { &l->lean_e6, -3000000, 3000000, 200000, false, 1 },
-		{ &l->scale_e6, -1000000, 1000000, 100000, false, 1 }, { &l->fade_e6, 0, 2000000, 200000, false, 1 },
-		{ &l->still_e6, l->form == 2 ? LAYER_STILL_LEAST_E6 : 0, 1000000, 50000, false, 1 }, { &l->bounce_e6, 0, 1000000, 50000, false, 2 },
+		{ &l->blend_e6[0], 0, 1000000, 100000, true, 1 },
+		{ &l->blend_e6[1], 0, 1000000, 100000, true, 1 },
+		{ &l->blend_e6[2], 0, 1000000, 100000, true, 1 },
+		{ &l->even_e6, 0, 1000000, 50000, false, 1 },
+		{ &l->rough_e6, 0, 2000000, 200000, false, 1 },
+		{ &l->lean_e6, -3000000, 3000000, 200000, false, 1 },
+		{ &l->scale_e6, -1000000, 1000000, 100000, false, 1 },
+		{ &l->fade_e6, 0, 2000000, 200000, false, 1 },
+		{ &l->still_e6, l->form == 2 ? LAYER_STILL_LEAST_E6 : 0, 1000000, 50000, false, 1 },
+		{ &l->bounce_e6, 0, 1000000, 50000, false, 2 },
 		{ &l->pause_e6, 0, 1000000, 200000, false, 2 },
 	};
 	double best = pulled(f, l);
