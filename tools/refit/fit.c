@@ -11,7 +11,7 @@
 #define WIDER   1.5
 #define LEAST_P 0.02
 /* What keeps a coefficient at nothing where the ticks do not ask for it. */
-#define PULL 0.002
+#define PULL 0.02
 
 enum { ROUNDS = 6, STEPS_MAX = 64 };
 
@@ -127,6 +127,7 @@ struct knob {
 	int64_t *at;
 	int64_t least, most, step;
 	bool of_blend;
+	int form; /* the first that has it */
 };
 
 static bool move(const struct knob *k, struct quote_layer *l, int64_t by)
@@ -157,15 +158,18 @@ static void walk(const struct fit *f, const struct knob *k, struct quote_layer *
 static void descend(const struct fit *f, struct quote_layer *l)
 {
 	struct knob knobs[] = {
-		{ &l->blend_e6[0], 0, 1000000, 100000, true }, { &l->blend_e6[1], 0, 1000000, 100000, true },
-		{ &l->blend_e6[2], 0, 1000000, 100000, true }, { &l->even_e6, 0, 1000000, 50000, false },
-		{ &l->rough_e6, 0, 2000000, 200000, false }, { &l->lean_e6, -3000000, 3000000, 200000, false },
-		{ &l->scale_e6, -1000000, 1000000, 100000, false }, { &l->fade_e6, 0, 2000000, 200000, false },
-		{ &l->still_e6, 0, 1000000, 50000, false },
+		{ &l->blend_e6[0], 0, 1000000, 100000, true, 1 }, { &l->blend_e6[1], 0, 1000000, 100000, true, 1 },
+		{ &l->blend_e6[2], 0, 1000000, 100000, true, 1 }, { &l->even_e6, 0, 1000000, 50000, false, 1 },
+		{ &l->rough_e6, 0, 2000000, 200000, false, 1 }, { &l->lean_e6, -3000000, 3000000, 200000, false, 1 },
+		{ &l->scale_e6, -1000000, 1000000, 100000, false, 1 }, { &l->fade_e6, 0, 2000000, 200000, false, 1 },
+		{ &l->still_e6, l->form == 2 ? LAYER_STILL_LEAST_E6 : 0, 1000000, 50000, false, 1 }, { &l->bounce_e6, 0, 1000000, 50000, false, 2 },
+		{ &l->pause_e6, 0, 1000000, 200000, false, 2 },
 	};
 	double best = pulled(f, l);
 	for (int round = 0; round < ROUNDS; round++)
 		for (size_t i = 0; i < sizeof knobs / sizeof knobs[0]; i++) {
+			if (l->form < knobs[i].form)
+				continue;
 			walk(f, &knobs[i], l, knobs[i].step, &best);
 			walk(f, &knobs[i], l, -knobs[i].step, &best);
 			if (round % 2)
@@ -173,7 +177,7 @@ static void descend(const struct fit *f, struct quote_layer *l)
 		}
 }
 
-void fit_begin(struct quote_layer *l)
+void fit_begin(struct quote_layer *l, int form)
 {
 	static const int64_t blend_e6[QUOTE_VOLS] = { 200000, 100000, 200000, 500000 };
 	for (int i = 0; i < QUOTE_VOLS; i++)
@@ -183,7 +187,10 @@ void fit_begin(struct quote_layer *l)
 	l->lean_e6 = 300000;
 	l->scale_e6 = 0;
 	l->fade_e6 = 500000;
-	l->still_e6 = 150000;
+	l->still_e6 = form == 2 ? 700000 : 150000;
+	l->form = form;
+	l->bounce_e6 = form == 2 ? 100000 : 0;
+	l->pause_e6 = form == 2 ? 800000 : 0;
 }
 
 int fit_run(struct fit *f, struct quote_layer *layer)
