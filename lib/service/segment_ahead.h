@@ -10,7 +10,7 @@
 #include "buf.h"
 #include "s3.h"
 
-enum { SEGMENT_AHEAD = 16, SEGMENT_AHEAD_THREADS = 4 };
+enum { SEGMENT_AHEAD = 48, SEGMENT_AHEAD_THREADS = 12 };
 
 struct segment_ahead;
 /* From number `from` on. conf's bytes_per_second is that of all together. */
