@@ -169,7 +169,9 @@ bool quote_log_decode(const uint8_t *bytes, size_t len, struct quote_made *made,
 	struct quote_made rules = { 0 };
 	uint8_t form;
 	int64_t n;
-	if (!get_byte(&r, &form) || (form != FORM_ONE && form != FORM_TWO) || !get_rules(&r, &rules) || !varint_get_up_to(&r, QUOTE_LOG_RUN, &n) || n == 0)
+	if (!get_byte(&r, &form) || (form != FORM_ONE && form != FORM_TWO))
+		return false;
+	if (!get_rules(&r, &rules) || !varint_get_up_to(&r, QUOTE_LOG_RUN, &n) || n == 0)
 		return false;
 	for (int64_t i = 0; i < n; i++) {
 		made[i] = rules;

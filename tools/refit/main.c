@@ -1,8 +1,9 @@
 /* refit - fits the coefficients of the quote layer to recorded ticks and writes their file, with what it was fitted on.
  *   refit --version N --date YYYY-MM-DD [--form N] [--from LAYER] SOURCE... > data/quote-layers/N.layer
  * SOURCE: FILE[,from_s=A][,to_s=B][,row_cents=H][,scale=K][,tick_ms=T][,quote_ms=Q]; seconds of the file's own time.
- * The layer is of the newest form, or of that which is asked for, or of LAYER's. The search begins at LAYER, or always at the same place, so that the same input gives the same file whatever was released before.
- * The rules of the game are those of the TAP_* environment. */
+ * The layer is of the newest form, or of that which is asked for, or of LAYER's. The search begins at LAYER, or always at the
+ * same place, so that the same input gives the same file whatever was released before. The rules of the game are those of the
+ * TAP_* environment. */
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
