@@ -270,6 +270,32 @@ static void each_fault_of_each_venue_changes_what_it_must(void **state)
 	world_free(&faulty);
 }
 
+/* A connection that breaks, for short, for long, and as a venue cuts it after a day: gone, and at once asked for anew. */
+static void each_disconnect_changes_what_it_must(void **state)
+{
+	(void) state;
+	static const struct {
+		int64_t away_ms;
+		const char *changes;
+	} breaks[] = { { STEP_MS, "" }, { ANEW_MS, "" }, { 1500, "" }, { 5000, "stale 1800; live 5000" } };
+	struct walk k = { .dice = 8, .cents = 6000000 };
+	now_ms = START_MS;
+	world_init(&faulty, 1, 0, 0);
+	play_exactly(&k, WARM_MS);
+	for (enum venue_id v = 0; v < VENUES; v++)
+		for (size_t i = 0; i < ARRAY_LEN(breaks); i++) {
+			char expected[256];
+			faulty.since_ms = now_ms;
+			faulty.changes[0] = '\0';
+			lose_connection(&faulty, v, breaks[i].away_ms);
+			play_exactly(&k, 8000); /* whole seconds, so that each begins alike */
+			expect(expected, sizeof expected, adapters[v]->name, breaks[i].changes);
+			if (strcmp(faulty.changes, expected) != 0)
+				fail_msg("%s, away %" PRId64 " ms: `%s`, not `%s`", adapters[v]->name, breaks[i].away_ms, faulty.changes, expected);
+		}
+	world_free(&faulty);
+}
+
 /* All at once: a gap, and no invention in it. */
 static void all_silent_is_a_gap(void **state)
 {
@@ -493,6 +519,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_fault_of_each_venue_changes_what_it_must),
+		cmocka_unit_test(each_disconnect_changes_what_it_must),
 		cmocka_unit_test(all_silent_is_a_gap),
 		cmocka_unit_test(of_two_neither_moves_the_price),
 		cmocka_unit_test(one_venue_moves_the_price_by_no_more_than_the_others_spread),
