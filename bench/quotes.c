@@ -23,7 +23,7 @@ static void set_up(const struct quote_layer *layer)
 				.margin_bp = 500, .max_rate_e4 = 200000, .min_p_ppm = 40000, .tick_ms = 100 },
 			.quote_id = 1771234560000 + 200 * i, .t_ms = 1771234560000 + 200 * i, .p_cents = 9743210 + 37 * i,
 			.state = { .vol_ppm = { 450000 + 111 * i, 500000 + 57 * i, 550000 + 19 * i, 500000 + 7 * i },
-				.uneven_ppm = 300000 + 3 * i } };
+				.uneven_ppm = 300000 + 3 * i, .reach_ppm = 1300000 + 5 * i, .idle_ppm = 150000 + 2 * i } };
 		memcpy(made[i].layer, layer->id, sizeof layer->id);
 	}
 }

@@ -1,6 +1,8 @@
 /* Shipping and restore without the network: a book of so many bets, settled, is told in segments as the archiver tells it, made again
  * from them in another folder as a restore does it, and audited. Prints one JSON object. TAP_BENCH_BETS (200,000), TAP_BENCH_USERS
- * (1,000), TAP_BENCH_DIR change the run. Times are the processor's, so that a busy machine gives them too. */
+ * (1,000), TAP_BENCH_DIR change the run. Times are the processor's, so that a busy machine gives them too.
+ * TAP_BENCH_RESTORE=1: a second object, of a whole restore through a real S3 endpoint of its own, by the wall clock: the book as a
+ * snapshot, then TAP_BENCH_SEGMENTS (360) segments with TAP_BENCH_HOUR_BETS (a hundredth) between them. */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../tests/support/s3_server.h"
+#include "backup.h"
 #include "book.h"
 #include "book_ship.h"
 #include "clk.h"
@@ -16,10 +20,12 @@
 #include "integrity.h"
 #include "ledger.h"
 #include "path.h"
+#include "restore.h"
 #include "rnd.h"
 #include "segment.h"
 #include "settle.h"
 #include "shipper.h"
+#include "snapshot.h"
 #include "week.h"
 
 enum { ROW_CENTS = 2000, ROWS = 24, COLUMN_S = 5, BATCH = 100, TICKS = 51, WAL_PAGES = 4000 };
@@ -72,7 +78,7 @@ static void place(struct store *db, int64_t users, int64_t i, int64_t t0_s)
 /* Columns of users * ROWS bets at most, each settled when it is full. */
 static void live(struct week *w, int64_t users, int64_t bets)
 {
-	int64_t t0_s = NOW_MS / 5000 * 5 + 10;
+	static int64_t t0_s = NOW_MS / 5000 * 5 + 10;
 	for (int64_t i = 0; i < bets;) {
 		int64_t until = i + users * ROWS / 2 < bets ? i + users * ROWS / 2 : bets, first = i;
 		for (struct store *db; i < until;) {
@@ -143,6 +149,68 @@ static double per_second(int64_t bytes, int64_t us)
 	return us > 0 ? (double) bytes / (double) us : 0; /* a byte a microsecond is a MB a second */
 }
 
+/* ---- a whole restore */
+
+static void level(struct shipper *sh)
+{
+	for (bool more = true; more;)
+		must(shipper_turn(sh, 100, &more), "ship");
+}
+
+static void send_snapshot(const struct settings *s, struct s3 *s3)
+{
+	char dir[BACKUP_PATH_MAX];
+	struct ship_place place;
+	struct snapshot made;
+	struct backup b;
+	backup_dir(s, dir);
+	must(ship_place_read(s->data_dir.v, &place), "place");
+	must(backup_make(s->data_dir.v, dir, NOW_MS, &b), b.found.finding);
+	must(snapshot_put(s3, b.path, &place, &made), "snapshot");
+	must(snapshot_note_write(s->data_dir.v, NOW_MS, place.week), "note");
+}
+
+static void restore(const struct settings *s, struct s3 *s3, const struct s3_conf *conf)
+{
+	char dir[200], command[256];
+	struct restored r;
+	const struct restore_conf how = { .s = s, .s3 = s3, .s3_conf = conf, .stamp = "" };
+	(void) snprintf(dir, sizeof dir, "%.120s-restored", s->data_dir.v);
+	int64_t from_ms = clk_mono_ms();
+	must(restore_run(&how, dir, NOW_MS, &r), "restore");
+	int64_t took_ms = clk_mono_ms() - from_ms;
+	(void) printf("{\"book_bytes\": %" PRId64 ", \"segments\": %" PRId64 ", \"fetch_ms\": %" PRId64 ", \"replay_ms\": %" PRId64
+			", \"audit_ms\": %" PRId64 ", \"restore_ms\": %" PRId64 ", \"restore_mb_s\": %.1f}\n", r.book_bytes, r.segments,
+			r.fetch_ms, r.replay_ms, r.audit_ms, took_ms, per_second(r.book_bytes, took_ms * 1000));
+	(void) snprintf(command, sizeof command, "rm -rf '%s'", dir);
+	must(system(command), command);
+}
+
+static void whole(struct week *w, const char *dir, int64_t users, int64_t bets)
+{
+	int64_t segments = env_int("TAP_BENCH_SEGMENTS", 360), hour = env_int("TAP_BENCH_HOUR_BETS", bets / 100);
+	static struct settings s;
+	static struct s3_server server;
+	struct shipper *sh = NULL;
+	struct s3 *s3 = NULL;
+	s = rules;
+	(void) snprintf(s.data_dir.v, sizeof s.data_dir.v, "%s", dir);
+	must(s3_server_start(&server) ? 0 : -1, "an S3 endpoint of its own");
+	struct s3_conf conf = s3_server_conf(&server);
+	must(s3_open(&s3, &conf), "s3");
+	must(shipper_open(&sh, &s, &conf), "shipper");
+	level(sh);
+	send_snapshot(&s, s3);
+	for (int64_t i = 0; i < segments; i++) {
+		live(w, users, hour / segments > 0 ? hour / segments : 1);
+		level(sh);
+	}
+	(void) shipper_close(sh);
+	restore(&s, s3, &conf);
+	(void) s3_close(s3);
+	s3_server_stop(&server);
+}
+
 int main(void)
 {
 	int64_t bets = env_int("TAP_BENCH_BETS", 200000), users = env_int("TAP_BENCH_USERS", 1000);
@@ -181,6 +249,8 @@ int main(void)
 			(double) bytes / (double) found.bets, s.segments, (double) s.segment_bytes / (double) found.bets,
 			(double) s.tell_us / (double) found.bets, (double) s.make_us / (double) found.bets,
 			per_second(bytes, s.make_us), per_second(bytes, audit_us), per_second(bytes, s.make_us + audit_us));
+	if (getenv("TAP_BENCH_RESTORE"))
+		whole(from, dirs[0], users, bets);
 	(void) week_close(from);
 	(void) week_close(to);
 	buf_free(&s.span);

@@ -213,7 +213,7 @@ static int64_t median(int64_t *v, int64_t n)
 /* Settled, and bare, in turns, each on a copy of the same book. */
 static void beside_bare(struct known *k)
 {
-	int64_t settled[ROUNDS_MAX], by_range[ROUNDS_MAX], by_bet[ROUNDS_MAX];
+	int64_t settled[ROUNDS_MAX] = { 0 }, by_range[ROUNDS_MAX] = { 0 }, by_bet[ROUNDS_MAX] = { 0 };
 	for (int64_t i = 0; i < rounds; i++) {
 		char there[sizeof dir + 8];
 		struct week *w;

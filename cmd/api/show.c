@@ -48,6 +48,8 @@ static void show_pricing(struct json_out *w, const struct priced *p)
 	}
 	jw_end_array(w);
 	jw_int(w, "uneven_ppm", m->state.uneven_ppm);
+	jw_int(w, "reach_ppm", m->state.reach_ppm);
+	jw_int(w, "idle_ppm", m->state.idle_ppm);
 	jw_end_object(w);
 }
 

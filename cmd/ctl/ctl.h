@@ -113,6 +113,7 @@ int verb_archive_fetch(struct ctl *c);
 int verb_backup_run(struct ctl *c);
 int verb_backup_restore(struct ctl *c);
 int verb_backup_drill(struct ctl *c);
+int verb_backup_anew(struct ctl *c);
 int verb_withdrawals_list(struct ctl *c);
 int verb_withdrawals_approve(struct ctl *c);
 int verb_withdrawals_reject(struct ctl *c);

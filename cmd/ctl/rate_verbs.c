@@ -28,6 +28,8 @@ static void show_quote(struct out *o, const struct priced *p, const char *source
 	}
 	out_end_list(o);
 	out_int(o, "uneven_ppm", p->made.state.uneven_ppm);
+	out_int(o, "reach_ppm", p->made.state.reach_ppm);
+	out_int(o, "idle_ppm", p->made.state.idle_ppm);
 	out_end_group(o);
 }
 

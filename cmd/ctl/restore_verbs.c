@@ -1,4 +1,4 @@
-/* backup restore, backup drill: from the object store back to books that can be trusted. */
+/* backup restore, backup drill: from the object store back to books that can be trusted; backup anew. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -6,6 +6,7 @@
 #include "ctl.h"
 #include "err.h"
 #include "restore.h"
+#include "shipper.h"
 
 static void on_step(void *u, const char *text)
 {
@@ -111,4 +112,38 @@ int verb_backup_drill(struct ctl *c)
 	out_int(&c->out, "rpo_ms", c->now_ms > r.place.as_of_ms ? c->now_ms - r.place.as_of_ms : 0);
 	out_int(&c->out, "rto_ms", r.fetch_ms + r.replay_ms + r.audit_ms);
 	return 0;
+}
+
+static int begin_anew(struct ctl *c, struct ship_place *ret)
+{
+	struct s3_conf conf;
+	_cleanup_(shipper_closep) struct shipper *sh = NULL;
+	settings_s3(&c->settings, &conf);
+	int r = shipper_open(&sh, &c->settings, &conf);
+	if (r == SHIPPER_E_BUSY)
+		return ctl_fail(c, EX_TEMPFAIL, "the archiver is running: stop it first");
+	if (r == 0)
+		r = shipper_begin_anew(sh, ret);
+	if (r == SHIPPER_E_NO_BOOK)
+		return ctl_fail(c, EX_NOINPUT, "%s: there are no books (TAP_DATA_DIR)", c->settings.data_dir.v);
+	return r == 0 ? 0 : ctl_fail_errno(c, r, "shipping");
+}
+
+int verb_backup_anew(struct ctl *c)
+{
+	struct ship_place place;
+	int code;
+	if (!c->settings.s3_endpoint.v[0])
+		return ctl_fail(c, EX_CONFIG, "TAP_S3_ENDPOINT is not set: nothing is shipped");
+	if (!ctl_option(c, "yes"))
+		return ctl_fail(c, EX_USAGE, "what is in the bucket beyond these books is then left behind: say --yes");
+	code = begin_anew(c, &place);
+	if (code != 0)
+		return code;
+	_cleanup_(week_closep) struct week *w = ctl_book(c, STORE_WRITE, &code);
+	if (w)
+		code = ctl_audit(c, w, "backup anew after segment %" PRId64, place.number);
+	if (code == 0)
+		out_int(&c->out, "after_segment", place.number);
+	return code;
 }

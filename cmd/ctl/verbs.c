@@ -113,6 +113,11 @@ const struct ctl_verb ctl_verbs[] = {
 	{ "backup drill", "[--snapshot STAMP]", "restores into a scratch folder, audits, tells how old and how long", verb_backup_drill,
 		"Nothing that is there is touched; the folder is removed. The archiver does it once a week by itself.",
 		"tap-trading-ctl backup drill\n" },
+	{ "backup anew", "--yes [--reason TEXT]", "ships these books from now on, whatever is in the bucket", verb_backup_anew,
+		"After `migrate down`, or an older copy of the books put back: shipping has stopped, for the bucket knows of more. With "
+		"the archiver stopped (75). Nothing in the bucket is touched; until the archiver's next snapshot, which comes by itself, "
+		"a restore would bring the other books back.",
+		"tap-trading-ctl backup anew --yes --reason 'went down to 0.4'\n" },
 	{ "migrate status", "", "versions of the files against this program's", verb_migrate_status,
 		"What `up` would do.",
 		"tap-trading-ctl migrate status\n" },

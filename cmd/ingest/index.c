@@ -6,6 +6,7 @@
 #include "check.h"
 
 enum {
+	TEACHERS = 3, /* so that one that lies is outvoted */
 	BASIS_SAMPLES = 3000,             /* 5 minutes of ten a second: the weight of one sample is never below 1 / this */
 	BASIS_STEP_MAX = INDEX_BASIS_ONE / 5000 /* 2 bp: further off, a venue lags behind a move rather than tether's price changed */
 };
@@ -62,8 +63,8 @@ static int64_t basis_of(int64_t usdt_e4, int64_t usd_e4)
 	return (int64_t) ((__int128) usdt_e4 * INDEX_BASIS_ONE / usd_e4);
 }
 
-/* A venue's price in dollars; 0 when that cannot be said. usd_e4: the dollar venues' median, 0 for none; any_usd: there are such venues,
- * though they may be silent. */
+/* A venue's price in dollars; 0 when that cannot be said. usd_e4: the dollar venues' median when they may teach a basis, else 0;
+ * any_usd: there are such venues, though they may be silent. */
 static int64_t in_dollars(const struct index *ix, size_t i, const struct index_input *in, int64_t usd_e4, bool any_usd)
 {
 	int64_t basis = ix->basis[i].e9;
@@ -107,6 +108,7 @@ static void doubt_basis(struct index *ix, size_t i, bool far, int64_t mono_ms)
 /* One round of the rule: each venue's prices, and who still counts. */
 struct round {
 	size_t n;
+	int usd, usd_fresh; /* dollar venues there are, and that spoke in time */
 	int64_t raw[INDEX_VENUES_MAX], value[INDEX_VENUES_MAX]; /* as told; in dollars */
 	bool counts[INDEX_VENUES_MAX];
 };
@@ -120,12 +122,20 @@ static int64_t dollar_median(const struct round *r, const struct index_input *in
 	return median_of(r->raw, usd, r->n);
 }
 
+/* Can it be told what tether is worth? */
+static bool is_taught(const struct round *r)
+{
+	return r->usd_fresh >= (r->usd < TEACHERS ? r->usd : TEACHERS);
+}
+
 static void keep_fresh(struct index *ix, struct round *r, const struct index_input *in, int64_t mono_ms)
 {
 	for (size_t i = 0; i < r->n; i++) {
 		r->raw[i] = in[i].mid_e4;
 		r->counts[i] = in[i].mid_e4 > 0 && mono_ms - in[i].heard_mono_ms < ix->rules.stale_ms;
 		ix->standing[i] = in[i].mid_e4 <= 0 ? VENUE_SILENT : r->counts[i] ? VENUE_LIVE : VENUE_STALE;
+		r->usd += in[i].quote == QUOTED_USD;
+		r->usd_fresh += in[i].quote == QUOTED_USD && r->counts[i];
 	}
 }
 
@@ -137,12 +147,9 @@ static void leave_out(struct index *ix, struct round *r, size_t i)
 
 static void convert(struct index *ix, struct round *r, const struct index_input *in)
 {
-	int64_t usd_e4 = dollar_median(r, in);
-	bool any_usd = false;
-	for (size_t i = 0; i < r->n; i++)
-		any_usd |= in[i].quote == QUOTED_USD;
+	int64_t usd_e4 = is_taught(r) ? dollar_median(r, in) : 0;
 	for (size_t i = 0; i < r->n; i++) {
-		r->value[i] = r->counts[i] ? in_dollars(ix, i, &in[i], usd_e4, any_usd) : 0;
+		r->value[i] = r->counts[i] ? in_dollars(ix, i, &in[i], usd_e4, r->usd > 0) : 0;
 		if (!r->counts[i] || r->value[i])
 			continue;
 		leave_out(ix, r, i);
@@ -151,11 +158,22 @@ static void convert(struct index *ix, struct round *r, const struct index_input 
 	}
 }
 
+static bool is_pair_apart(const struct index *ix, const struct round *r)
+{
+	int64_t value[INDEX_VENUES_MAX];
+	size_t count = 0;
+	for (size_t i = 0; i < r->n; i++)
+		if (r->counts[i])
+			value[count++] = r->value[i];
+	return count == 2 && !within(value[0], value[1], ix->rules.pair_bp);
+}
+
 static void keep_in_band(struct index *ix, struct round *r)
 {
 	int64_t middle = median_of(r->value, r->counts, r->n);
+	bool apart = is_pair_apart(ix, r);
 	for (size_t i = 0; i < r->n; i++)
-		if (r->counts[i] && !within(r->value[i], middle, ix->rules.band_bp))
+		if (r->counts[i] && (apart || !within(r->value[i], middle, ix->rules.band_bp)))
 			leave_out(ix, r, i);
 }
 
@@ -164,6 +182,10 @@ static void learn(struct index *ix, const struct round *r, const struct index_in
 	int64_t usd_e4 = dollar_median(r, in);
 	for (size_t i = 0; i < r->n; i++) {
 		bool far = false;
+		if (!is_taught(r)) {
+			ix->basis[i].apart_ms = 0;
+			continue;
+		}
 		if (usd_e4 && r->counts[i] && in[i].quote == QUOTED_USDT) {
 			int64_t seen = basis_of(in[i].mid_e4, usd_e4);
 			far = ix->basis[i].e9 && llabs(seen - ix->basis[i].e9) > BASIS_STEP_MAX;

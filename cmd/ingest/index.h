@@ -1,12 +1,15 @@
 /* index.h - one official price from the venues' newest mids. Pure: no I/O, the clock passed in.
  * Rule: the median of the live venues. Live is who told its book less than stale_ms ago (by our own monotonic clock: a venue's clock is
- * never compared with ours) and lies within band_bp of the median. Fewer than min_venues live: no price.
+ * never compared with ours) and lies within band_bp of the median. Fewer than min_venues live: no price. Of two alone neither is a
+ * majority: further than pair_bp apart, neither is live, because nobody knows which one is right.
  * Tether is no dollar: a venue that quotes in USDT is converted by its own slowly learned basis against the median of the dollar
- * venues. The basis is kept while they are away, and by its owner over a restart, so that their going does not move the index; a venue
+ * venues. It is learned while three of them are fresh (all, where fewer are configured), so that one that lies teaches nothing. The
+ * basis is kept while they are away, and by its owner over a restart, so that their going does not move the index; a venue
  * whose basis was never learned does not count, unless all venues quote in USDT: then that is the price's currency. A basis that
  * for INDEX_RELEARN_MS puts its venue out of the band, or disagrees by more than tether moves at once, is wrong: it is learned anew.
  * Always true, of the venues that are fresh: while those that tell the truth are more than those that do not, the price lies between
- * the least and the greatest of what they say. So a venue that lies, lags or stands moves it by no more than their spread.
+ * the least and the greatest of what they say. So a venue that lies, lags or stands moves it by no more than their spread. Of two that
+ * are fresh one moves it by half of pair_bp at most.
  * Prices are in 1e-4 USD, so that the mid of two cents is exact. Thread: one owner. */
 #ifndef INGEST_INDEX_H
 #define INGEST_INDEX_H
@@ -38,13 +41,13 @@ enum index_standing {
 	VENUE_SILENT,   /* has told no book yet */
 	VENUE_STALE,    /* none for stale_ms */
 	VENUE_NO_BASIS, /* quotes in USDT, and nobody knows what that is in dollars */
-	VENUE_OFF_BAND,
+	VENUE_OFF_BAND, /* off the median, or apart from the only other one */
 	VENUE_LIVE
 };
 const char *index_standing_name(enum index_standing s);
 
 struct index_rules {
-	int64_t stale_ms, band_bp, min_venues;
+	int64_t stale_ms, band_bp, pair_bp, min_venues;
 };
 
 struct index {

@@ -38,7 +38,7 @@ int ingest_start(const struct settings *s)
 	atomic_store(&ingest.tick_heard_ms, clk_mono_ms());
 	atomic_store(&ingest.on_guard, true);
 	index_init(&ingest.index, &(struct index_rules){ .stale_ms = s->venue_stale_ms, .band_bp = s->venue_band_bp,
-		.min_venues = s->min_venues });
+		.pair_bp = s->venue_pair_bp, .min_venues = s->min_venues });
 	int r = publish_open(&ingest.publish, s, daemon_bus());
 	if (r == 0)
 		r = bus_sub_open(&ingest.sub, daemon_bus(), channels, &ops, NULL);

@@ -4,7 +4,14 @@
  *   d2      = (even + rough * uneven) * (30 s / ahead)^fade, at most LAYER_SPREAD_MAX
  *   q       = still * uneven * (30 s / ahead)^fade, at most LAYER_STILL_MAX
  *   p       = q [low <= price <= high] + (1 - q) sum_k w_k touch(sigma_0 exp(d z_k)),  z, w: five Gauss-Hermite points
- * with ahead the distance of the column's middle and uneven from quote_vol. Always true of it, whatever the coefficients: each part is
+ * with ahead the distance of the column's middle and uneven from quote_vol. That is form 1. Form 2 takes apart what form 1 has in one,
+ * because a price that stands and jumps moves otherwise than one that walks:
+ *   q       = idle^(still * ahead / 5 s), at most LAYER_STILL_MAX: to stand on is to stand, again and again
+ *   uneven  is that of the moves alone, uneven + ln(1 - idle), and sigma_0 that of a path that moves, times (1 - q)^(-1/2)
+ *   sigma_0 falls with the distance by (5 s / ahead)^(bounce * idle): what jumped often jumps back
+ *   touch   is that of a path which is seen each `pause` seconds, at least a tick: (2 - reach) = 2 * 0.5826 sqrt(pi pause / (2 * 5 s)),
+ *           times the coefficient: by how much the range of five seconds is less than a Brownian path's
+ * Always true of it, whatever the coefficients: each part is
  * a touch probability, so p falls with the distance of the cell and sums over the rows as one does.
  * The coefficients are a file made by tools/refit, in one spelling: what layer_parse takes, layer_format writes again byte by
  * byte. A version's file never changes: a quote names its layer by the first bytes of the file's SHA-256. */
@@ -20,9 +27,10 @@
 #include "hash.h"
 #include "quote_vol.h"
 
-enum { LAYER_NODES = 5, LAYER_SOURCES_MAX = 8, LAYER_FILE_MAX = 8192, LAYER_ID_SIZE = 8 };
+enum { LAYER_FORMS = 2, LAYER_NODES = 5, LAYER_SOURCES_MAX = 8, LAYER_FILE_MAX = 8192, LAYER_ID_SIZE = 8 };
 #define LAYER_SPREAD_MAX 1.2
 #define LAYER_STILL_MAX  0.9
+#define LAYER_STILL_LEAST_E6 100000 /* of form 2: by less it would stand for ever */
 
 struct layer_source { /* what it was fitted on */
 	char name[64];
@@ -33,9 +41,11 @@ struct layer_source { /* what it was fitted on */
 };
 
 struct quote_layer {
+	int form;                    /* 1 or 2 */
 	int64_t version;             /* 1 to 999999 */
 	int64_t blend_e6[QUOTE_VOLS]; /* each >= 0, together 1000000 */
 	int64_t even_e6, rough_e6, lean_e6, scale_e6, fade_e6, still_e6;
+	int64_t bounce_e6, pause_e6; /* of form 2 */
 	int64_t plain_loss_e6, loss_e6; /* mean log-loss of the cells it was fitted on, by the plain formula and by it */
 	char fitted[11];             /* 2026-11-21 */
 	struct layer_source source[LAYER_SOURCES_MAX];
@@ -50,6 +60,7 @@ void layer_format(struct buf *out, const struct quote_layer *layer);
 /* The mixture for a column whose middle is ahead_s from now. */
 struct layer_mix {
 	double still;
+	double pause_s; /* 0: the ticks alone */
 	double sigma[LAYER_NODES]; /* per sqrt(year) */
 };
 struct layer_mix layer_mix_of(const struct quote_layer *layer, const struct quote_state *state, double ahead_s);

@@ -8,7 +8,7 @@
 
 enum { VERSION_MAX = 999999, NUMBER_MAX = 1000000000 };
 
-static const char head[] = "tap-trading quote layer\n";
+static const char *const heads[LAYER_FORMS + 1] = { NULL, "tap-trading quote layer\n", "tap-trading quote layer, form 2\n" };
 
 static void put_e6(struct buf *out, int64_t e6)
 {
@@ -33,7 +33,7 @@ static void put_source(struct buf *out, const struct layer_source *s)
 
 void layer_format(struct buf *out, const struct quote_layer *l)
 {
-	buf_printf(out, "%sversion %" PRId64 "\nhalf_lives", head, l->version);
+	buf_printf(out, "%sversion %" PRId64 "\nhalf_lives", heads[l->form], l->version);
 	for (int i = 0; i < QUOTE_VOLS; i++)
 		buf_printf(out, " %d", quote_half_lives_s[i]);
 	buf_puts(out, "\nblend");
@@ -46,6 +46,10 @@ void layer_format(struct buf *out, const struct quote_layer *l)
 	put_row(out, "scale", l->scale_e6);
 	put_row(out, "fade", l->fade_e6);
 	put_row(out, "still", l->still_e6);
+	if (l->form == 2) {
+		put_row(out, "bounce", l->bounce_e6);
+		put_row(out, "pause", l->pause_e6);
+	}
 	buf_printf(out, "fitted %s\n", l->fitted);
 	put_row(out, "loss_plain", l->plain_loss_e6);
 	put_row(out, "loss", l->loss_e6);
@@ -116,8 +120,10 @@ static bool read_head(struct reader *r, struct quote_layer *l)
 	size_t n = 0;
 	for (int i = 0; i < QUOTE_VOLS; i++)
 		n += (size_t) snprintf(lives + n, sizeof lives - n, " %d", quote_half_lives_s[i]);
-	if (!literal(r, head))
-		return refuse(r, "line 1 must be: tap-trading quote layer");
+	for (int form = 1; form <= LAYER_FORMS && l->form == 0; form++)
+		l->form = literal(r, heads[form]) ? form : 0;
+	if (l->form == 0)
+		return refuse(r, "line 1 must be: tap-trading quote layer, with `, form 2` behind it for that form");
 	if (!literal(r, "version ") || !number(r, &l->version) || l->version < 1 || l->version > VERSION_MAX || !literal(r, "\n"))
 		return refuse(r, "line 2 must be: version, 1 to 999999");
 	if (!literal(r, "half_lives") || !literal(r, lives) || !literal(r, "\n"))
@@ -195,6 +201,14 @@ static bool read_sources(struct reader *r, struct quote_layer *l)
 	return l->sources > 0 || refuse(r, "it must say what it was fitted on: source ...");
 }
 
+static bool read_second_form(struct reader *r, struct quote_layer *l)
+{
+	if (l->form == 2 && l->still_e6 < LAYER_STILL_LEAST_E6)
+		return refuse(r, "in form 2 line 10 must be: still, 0.1 to 1");
+	return l->form != 2 || (row(r, "bounce ", 0, 1000000, &l->bounce_e6, "line 11 must be: bounce, 0 to 1") &&
+			row(r, "pause ", 0, 1000000, &l->pause_e6, "line 12 must be: pause, 0 to 1"));
+}
+
 bool layer_parse(struct quote_layer *ret, const char *text, size_t n, const char **why)
 {
 	struct quote_layer l = { 0 };
@@ -205,10 +219,10 @@ bool layer_parse(struct quote_layer *ret, const char *text, size_t n, const char
 			row(&r, "lean ", -3000000, 3000000, &l.lean_e6, "line 7 must be: lean, -3 to 3") &&
 			row(&r, "scale ", -1000000, 1000000, &l.scale_e6, "line 8 must be: scale, -1 to 1") &&
 			row(&r, "fade ", 0, 2000000, &l.fade_e6, "line 9 must be: fade, 0 to 2") &&
-			row(&r, "still ", 0, 1000000, &l.still_e6, "line 10 must be: still, 0 to 1") &&
-			(read_date(&r, l.fitted) || refuse(&r, "line 11 must be: fitted, a date such as 2026-11-21")) &&
-			row(&r, "loss_plain ", 0, 100000000, &l.plain_loss_e6, "line 12 must be: loss_plain, 0 to 100") &&
-			row(&r, "loss ", 0, 100000000, &l.loss_e6, "line 13 must be: loss, 0 to 100") &&
+			row(&r, "still ", 0, 1000000, &l.still_e6, "line 10 must be: still, 0 to 1") && read_second_form(&r, &l) &&
+			(read_date(&r, l.fitted) || refuse(&r, "here must be: fitted, a date such as 2026-11-21")) &&
+			row(&r, "loss_plain ", 0, 100000000, &l.plain_loss_e6, "after the date must be: loss_plain, 0 to 100") &&
+			row(&r, "loss ", 0, 100000000, &l.loss_e6, "after loss_plain must be: loss, 0 to 100") &&
 			read_sources(&r, &l);
 	if (!good) {
 		*why = r.why;

@@ -6,16 +6,22 @@
 #include "price.h"
 #include "varint.h"
 
-enum { FORM = 1, STOPPED = 1, SKEWED = 2 };
+/* Form 2 has reach and idle too, which older releases did not measure. */
+enum { FORM_ONE = 1, FORM_TWO = 2, STOPPED = 1, SKEWED = 2 };
 
 /* What a decoded number may be at most: the settings' own bounds, and what a double holds exactly. */
 #define RULE_MAX 10000000
 #define TIME_MAX ((uint64_t) 1 << 48)
 
+static uint8_t form_of(const struct quote_made *m)
+{
+	return m->state.reach_ppm ? FORM_TWO : FORM_ONE;
+}
+
 bool quote_log_same(const struct quote_made *a, const struct quote_made *b)
 {
 	const struct quote_rules *x = &a->rules, *y = &b->rules;
-	return x->grid.column_s == y->grid.column_s && x->grid.row_cents == y->grid.row_cents &&
+	return form_of(a) == form_of(b) && x->grid.column_s == y->grid.column_s && x->grid.row_cents == y->grid.row_cents &&
 			x->grid.columns == y->grid.columns && x->grid.rows == y->grid.rows && x->margin_bp == y->margin_bp &&
 			x->max_rate_e4 == y->max_rate_e4 && x->min_p_ppm == y->min_p_ppm && x->tick_ms == y->tick_ms &&
 			memcmp(a->layer, b->layer, sizeof a->layer) == 0;
@@ -53,6 +59,10 @@ static void put_quote(struct buf *out, const struct quote_made *m, const struct 
 	for (int i = 0; i < QUOTE_VOLS; i++)
 		varint_put_difference(out, m->state.vol_ppm[i], before->state.vol_ppm[i]);
 	varint_put_difference(out, m->state.uneven_ppm, before->state.uneven_ppm);
+	if (form_of(m) == FORM_TWO) {
+		varint_put_difference(out, m->state.reach_ppm, before->state.reach_ppm);
+		varint_put_difference(out, m->state.idle_ppm, before->state.idle_ppm);
+	}
 	if (skewed)
 		put_skew(out, m);
 }
@@ -62,7 +72,7 @@ void quote_log_encode(struct buf *out, const struct quote_made *made, size_t n)
 	static const struct quote_made nothing;
 	const struct quote_rules *r = &made->rules;
 	CHECK(n > 0 && n <= QUOTE_LOG_RUN);
-	buf_putc(out, FORM);
+	buf_putc(out, (char) form_of(made));
 	varint_put(out, (uint64_t) r->grid.column_s);
 	varint_put(out, (uint64_t) r->grid.row_cents);
 	varint_put(out, (uint64_t) r->grid.columns);
@@ -120,7 +130,14 @@ static bool get_skew(struct varint_reader *r, struct quote_made *m)
 	return has_skew(m);
 }
 
-static bool get_quote(struct varint_reader *r, struct quote_made *m, const struct quote_made *before)
+static bool get_manner(struct varint_reader *r, struct quote_state *s, const struct quote_state *before)
+{
+	return varint_get_difference(r, before->reach_ppm, &s->reach_ppm) && s->reach_ppm >= QUOTE_REACH_MIN &&
+			s->reach_ppm <= QUOTE_REACH_MAX && varint_get_difference(r, before->idle_ppm, &s->idle_ppm) &&
+			s->idle_ppm >= 0 && s->idle_ppm <= 1000000;
+}
+
+static bool get_quote(struct varint_reader *r, uint8_t form, struct quote_made *m, const struct quote_made *before)
 {
 	uint8_t flags;
 	int64_t ahead;
@@ -138,6 +155,8 @@ static bool get_quote(struct varint_reader *r, struct quote_made *m, const struc
 	if (!varint_get_difference(r, before->state.uneven_ppm, &m->state.uneven_ppm) || m->state.uneven_ppm < 0 ||
 			m->state.uneven_ppm > QUOTE_UNEVEN_MAX)
 		return false;
+	if (form == FORM_TWO && !get_manner(r, &m->state, &before->state))
+		return false;
 	m->stopped = flags & STOPPED;
 	memset(m->skew, 0, sizeof m->skew);
 	return !(flags & SKEWED) || get_skew(r, m);
@@ -150,11 +169,13 @@ bool quote_log_decode(const uint8_t *bytes, size_t len, struct quote_made *made,
 	struct quote_made rules = { 0 };
 	uint8_t form;
 	int64_t n;
-	if (!get_byte(&r, &form) || form != FORM || !get_rules(&r, &rules) || !varint_get_up_to(&r, QUOTE_LOG_RUN, &n) || n == 0)
+	if (!get_byte(&r, &form) || (form != FORM_ONE && form != FORM_TWO))
+		return false;
+	if (!get_rules(&r, &rules) || !varint_get_up_to(&r, QUOTE_LOG_RUN, &n) || n == 0)
 		return false;
 	for (int64_t i = 0; i < n; i++) {
 		made[i] = rules;
-		if (!get_quote(&r, &made[i], i ? &made[i - 1] : &nothing))
+		if (!get_quote(&r, form, &made[i], i ? &made[i - 1] : &nothing))
 			return false;
 	}
 	*ret_n = (size_t) n;

@@ -3,9 +3,6 @@
 #include <math.h>
 #include <stddef.h>
 
-/* Shift of a bound for a path that is seen at ticks alone, in standard deviations of one tick: -zeta(1/2) / sqrt(2 pi). */
-#define TICK_SHIFT 0.5826
-
 /* Standard deviations beyond which a cell is not reached: 2 Phi(-9) is 2e-19. */
 #define OUT_OF_REACH 9.0
 
@@ -76,7 +73,7 @@ double touch_probability_ticks(double s, double sigma_annual, double low, double
 		double tick_s)
 {
 	double sigma = sigma_annual / sqrt(QUOTE_YEAR_S);
-	double inward = TICK_SHIFT * sigma * sqrt(tick_s);
+	double inward = TOUCH_TICK_SHIFT * sigma * sqrt(tick_s);
 	double log_low = log(low / s) + inward, log_high = log(high / s) - inward;
 	if (log_low > log_high) /* a cell that is thinner than the two shifts keeps its middle */
 		log_low = log_high = 0.5 * (log_low + log_high);

@@ -5,7 +5,11 @@
 #ifndef TAP_QUOTE_TOUCH_H
 #define TAP_QUOTE_TOUCH_H
 
-#define QUOTE_YEAR_S 31536000.0
+#define QUOTE_YEAR_S       31536000.0
+#define QUOTE_ROOT_HALF_PI 1.25331413731550025121 /* E|x| of a normal x is 1 / this */
+
+/* Shift of a bound for a path that is seen at ticks alone, in standard deviations of one tick: -zeta(1/2) / sqrt(2 pi). */
+#define TOUCH_TICK_SHIFT 0.5826
 
 /* Owen's T(h, a), error about 1e-14. */
 double owens_t(double h, double a);

@@ -1,6 +1,7 @@
 /* archive.h - closed weeks in the object store, for ever: sent, fetched back, compared; then, after the weeks that are kept, gone from
- * here; and brought back for a dispute. Service floor, on week, s3, zst. docs/adr/0025 has the format and the level.
- * A week's way: VACUUM INTO, synced, quick_check -> zstd, synced -> bets/bets_2026_w47.db.zst, STANDARD_IA, in parts when it is long ->
+ * here; and brought back for a dispute. Service floor, on week, book_press, s3, zst. docs/adr/0025 has the format and the level.
+ * A week's way: VACUUM INTO, synced, quick_check -> pressed (book_press.h), thawed and compared; what does not come back row by row goes
+ *   as it is -> zstd, synced -> bets/bets_2026_w47.db.zst, STANDARD_IA, in parts when it is long ->
  *   fetched back and unpacked to the same SHA-256 -> recorded in meta.db and its audit log. Each step is recorded once it is done
  *   (week_archives.h): whoever comes next goes on from there, after whatever end.
  * Always true: no local file of a week is removed before the object in the store was fetched, whole, and unpacked to the bytes whose

@@ -26,6 +26,15 @@ static int rows_of(struct store *db, struct pace *pace, struct hash *ret)
 	return book_rows(db, ret, &(struct book_pace){ ask_pace, pace });
 }
 
+/* r: how the making of it went. */
+static int close_made(struct store *db, int r)
+{
+	if (r == 0)
+		return store_close_whole(db);
+	(void) store_close(db);
+	return r;
+}
+
 /* The copy, pressed into j->pressed, and its rows. */
 static int press_copy(struct job *j, struct pace *pace)
 {
@@ -38,13 +47,8 @@ static int press_copy(struct job *j, struct pace *pace)
 	r = rows_of(from, pace, &j->a.rows_hash);
 	if (r == 0)
 		r = store_open(&to, j->pressed, STORE_WRITE, &schema_pressed);
-	if (r == 0) {
-		r = book_press(from, to, &(struct book_pace){ ask_pace, pace });
-		if (r == 0)
-			r = store_close_whole(to);
-		else
-			(void) store_close(to);
-	}
+	if (r == 0)
+		r = close_made(to, book_press(from, to, &(struct book_pace){ ask_pace, pace }));
 	(void) store_close(from);
 	return of_store(r);
 }
@@ -63,10 +67,7 @@ static int thaw_into(struct job *j, const char *path, struct pace *pace, struct 
 		r = book_thaw(from, to, &(struct book_pace){ ask_pace, pace });
 		if (r == 0)
 			r = rows_of(to, pace, ret);
-		if (r == 0)
-			r = store_close_whole(to);
-		else
-			(void) store_close(to);
+		r = close_made(to, r);
 	}
 	(void) store_close(from);
 	return of_store(r);

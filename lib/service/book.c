@@ -164,11 +164,8 @@ int book_may_put(struct store *db, int64_t user, const struct cell *cell)
 	return r == STMT_ROW ? BOOK_E_EXISTS : decided_already(db, cell->t0_s);
 }
 
-int book_insert_bet(struct store *db, const struct bet *b, int64_t bet_row)
+void book_bind_bet(struct stmt *st, const struct bet *b)
 {
-	struct stmt *st = store_stmt(db, "INSERT INTO bets(t0, low, user, stake, rate, rate_min, placed_at, signed_at, nonce,"
-			" status, bet_row, pay_row, signer) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 1, ?10, 0, ?11)");
-	CHECK(b->state == BET_CONFIRMED);
 	stmt_int(st, 1, b->cell.t0_s);
 	stmt_int(st, 2, b->cell.low_cents);
 	stmt_int(st, 3, b->user);
@@ -178,6 +175,14 @@ int book_insert_bet(struct store *db, const struct bet *b, int64_t bet_row)
 	stmt_int(st, 7, b->placed_ms);
 	stmt_int(st, 8, b->signed_s);
 	stmt_blob(st, 9, b->nonce, NONCE_SIZE);
+}
+
+int book_insert_bet(struct store *db, const struct bet *b, int64_t bet_row)
+{
+	struct stmt *st = store_stmt(db, "INSERT INTO bets(t0, low, user, stake, rate, rate_min, placed_at, signed_at, nonce,"
+			" status, bet_row, pay_row, signer) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 1, ?10, 0, ?11)");
+	CHECK(b->state == BET_CONFIRMED);
+	book_bind_bet(st, b);
 	stmt_int(st, 10, bet_row);
 	stmt_int(st, 11, b->signer);
 	return stmt_run(st);

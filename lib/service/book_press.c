@@ -108,11 +108,11 @@ bool press_is_left_out(const char *table)
 	return strcmp(table, "bets") == 0 || strcmp(table, "transaction_ledger") == 0 || strcmp(table, "chain") == 0;
 }
 
-enum { TABLES_MAX = 64, NAME_MAX_ = 64 };
+enum { TABLES_MAX = 64, TABLE_NAME_SIZE = 64 };
 
 struct tables {
 	struct {
-		char name[NAME_MAX_];
+		char name[TABLE_NAME_SIZE];
 		char *sql;
 	} all[TABLES_MAX];
 	size_t n;
@@ -125,7 +125,7 @@ static int take_table(void *u, struct stmt *row, int columns)
 	(void) columns;
 	if (t->n == TABLES_MAX)
 		return err_say(-E2BIG, "more than %d tables", TABLES_MAX);
-	(void) snprintf(t->all[t->n].name, NAME_MAX_, "%s", stmt_col_text(row, 0, &n));
+	(void) snprintf(t->all[t->n].name, TABLE_NAME_SIZE, "%s", stmt_col_text(row, 0, &n));
 	t->all[t->n].sql = strdup(stmt_col_text(row, 1, &n));
 	return t->all[t->n++].sql ? 0 : -ENOMEM;
 }
@@ -306,16 +306,8 @@ static int take_bet(struct presser *p, const struct raw_row *row)
 
 static int take_other(struct presser *p, const struct raw_row *row)
 {
-	const char *name = ledger_ref_name(row->ref_type);
 	struct stmt *st = store_stmt(p->w.to, "INSERT INTO others(" ROW_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
-	stmt_int(st, 1, row->id);
-	stmt_int(st, 2, row->user);
-	stmt_int(st, 3, row->amount);
-	stmt_int(st, 4, row->balance_after);
-	stmt_text(st, 5, name, strlen(name));
-	stmt_text(st, 6, row->text, row->text_len);
-	stmt_int(st, 7, row->prev);
-	stmt_int(st, 8, row->at_ms);
+	ledger_bind_row(st, row);
 	return ledger_must(stmt_run(st), "others");
 }
 

@@ -10,8 +10,8 @@
 enum {
 	COMMITS_EACH = 4096,
 	NONCES_EACH = 1024, /* said again in the view `bets` */
-	ROWS_A_COMMIT = 16384, /* of the file that is made */
-	WAL_PAGES = 4000
+	ROWS_A_COMMIT = 8192, /* of the file that is made */
+	WAL_PAGES = 2000 /* 8 MiB: nobody else's sync waits for more */
 };
 
 struct press_units { /* what divides all of them; low_base: the least low, in units */

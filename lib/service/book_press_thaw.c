@@ -102,15 +102,7 @@ static int put_bet(struct thawer *t, const struct bet *b, int64_t bet_row)
 {
 	struct stmt *st = store_stmt(t->w.to, "INSERT INTO bets(t0, low, user, stake, rate, rate_min, placed_at, signed_at, nonce,"
 			" status, bet_row, pay_row, signer) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 0, ?12)");
-	stmt_int(st, 1, b->cell.t0_s);
-	stmt_int(st, 2, b->cell.low_cents);
-	stmt_int(st, 3, b->user);
-	stmt_int(st, 4, b->stake.micros);
-	stmt_int(st, 5, b->rate.e4);
-	stmt_int(st, 6, b->rate_min.e4);
-	stmt_int(st, 7, b->placed_ms);
-	stmt_int(st, 8, b->signed_s);
-	stmt_blob(st, 9, b->nonce, NONCE_SIZE);
+	book_bind_bet(st, b);
 	stmt_int(st, 10, b->state);
 	stmt_int(st, 11, bet_row);
 	stmt_int(st, 12, b->signer);

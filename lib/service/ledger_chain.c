@@ -206,10 +206,8 @@ int ledger_tx_begin(struct store *db, struct ledger_tx **ret)
 	return 0;
 }
 
-static int insert_row(struct store *db, const struct raw_row *row)
+void ledger_bind_row(struct stmt *st, const struct raw_row *row)
 {
-	struct stmt *st = store_stmt(db, "INSERT INTO transaction_ledger(" ROW_COLUMNS ")"
-			" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
 	const char *name = ledger_ref_name(row->ref_type);
 	stmt_int(st, 1, row->id);
 	stmt_int(st, 2, row->user);
@@ -219,6 +217,13 @@ static int insert_row(struct store *db, const struct raw_row *row)
 	stmt_text(st, 6, row->text, row->text_len);
 	stmt_int(st, 7, row->prev);
 	stmt_int(st, 8, row->at_ms);
+}
+
+static int insert_row(struct store *db, const struct raw_row *row)
+{
+	struct stmt *st = store_stmt(db, "INSERT INTO transaction_ledger(" ROW_COLUMNS ")"
+			" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
+	ledger_bind_row(st, row);
 	return ledger_must(stmt_run(st), "ledger row");
 }
 

@@ -83,6 +83,8 @@ struct walk_row { /* a stored row read back, its text copied */
 MUST_CHECK int ledger_row(struct store *db, int64_t row, struct walk_row *ret);
 /* 0, or 1 when the columns are not what such a row may hold. */
 MUST_CHECK int ledger_read_row(struct stmt *st, struct walk_row *ret);
+/* Its columns as ?1 to ?8, in ROW_COLUMNS' order; its text is borrowed. */
+void ledger_bind_row(struct stmt *st, const struct raw_row *row);
 #define ROW_COLUMNS "id, user, amount, balance_after, ref_type, ref_id, prev, at"
 /* The newest row of the user below `below` (0: the newest of all); 0 in *ret: none. */
 MUST_CHECK int ledger_walk_start(struct store *db, int64_t user, int64_t below, int64_t *ret);
@@ -103,6 +105,8 @@ MUST_CHECK int book_read_bet(struct stmt *st, struct stored_bet *ret);
 #define BET_COLUMNS_UNDATED BET_COLUMNS_OPEN ", 0"
 MUST_CHECK int book_load_undated(struct store *db, int64_t user, int64_t t0_s, int64_t low_cents, struct stored_bet *ret);
 
+/* What a bet is from its beginning, without its signer, as ?1 to ?9, in BET_COLUMNS' order; the nonce is borrowed. */
+void book_bind_bet(struct stmt *st, const struct bet *b);
 /* STORE_E_CONSTRAINT when the key is taken. */
 MUST_CHECK int book_insert_bet(struct store *db, const struct bet *b, int64_t bet_row);
 MUST_CHECK int book_insert_column(struct store *db, const struct column *c, const void *evidence, size_t n);

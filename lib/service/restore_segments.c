@@ -246,7 +246,7 @@ static int sync_files(const char *dir)
 {
 	DIR *d = opendir(dir);
 	int r = d ? 0 : restore_fail(dir);
-	for (struct dirent *e; r == 0 && (e = readdir(d));) {
+	for (struct dirent *e; d && r == 0 && (e = readdir(d));) {
 		char path[RESTORE_PATH + 264];
 		(void) snprintf(path, sizeof path, "%s/%s", dir, e->d_name);
 		if (e->d_name[0] != '.' && e->d_type != DT_DIR)

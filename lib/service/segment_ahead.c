@@ -32,6 +32,7 @@ struct segment_ahead {
 	int64_t wanted;          /* what the owner takes next */
 	int64_t next;            /* what is fetched next: less than SEGMENT_AHEAD beyond */
 	int64_t last;            /* the first that was not there, or failed: none beyond is asked for */
+	size_t held;             /* bytes that were fetched and not taken */
 	bool stopping;
 	struct slot slots[SEGMENT_AHEAD];
 };
@@ -52,13 +53,18 @@ static void fetch(struct fetcher *f, int64_t number, struct slot *slot)
 	(void) snprintf(slot->why, sizeof slot->why, "%s", err_text());
 }
 
+static bool may_fetch(const struct segment_ahead *a)
+{
+	return a->next <= a->last && a->next - a->wanted < SEGMENT_AHEAD && (a->held < SEGMENT_AHEAD_BYTES || a->next == a->wanted);
+}
+
 static void *run(void *u)
 {
 	struct fetcher *f = u;
 	struct segment_ahead *a = f->a;
 	(void) pthread_mutex_lock(&a->lock);
 	while (!a->stopping) {
-		if (a->next > a->last || a->next - a->wanted >= SEGMENT_AHEAD) {
+		if (!may_fetch(a)) {
 			(void) pthread_cond_wait(&a->changed, &a->lock);
 			continue;
 		}
@@ -68,6 +74,7 @@ static void *run(void *u)
 		fetch(f, number, slot);
 		(void) pthread_mutex_lock(&a->lock);
 		slot->done = true;
+		a->held += slot->bytes.n;
 		if (slot->result != 0 && number < a->last)
 			a->last = number;
 		(void) pthread_cond_broadcast(&a->changed);
@@ -142,6 +149,7 @@ int segment_ahead_next(struct segment_ahead *a, struct buf *bytes)
 	struct slot *slot = slot_of(a, a->wanted);
 	while (!slot->done)
 		(void) pthread_cond_wait(&a->changed, &a->lock);
+	a->held -= slot->bytes.n;
 	struct buf given = *bytes;
 	*bytes = slot->bytes;
 	slot->bytes = given;

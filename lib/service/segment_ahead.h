@@ -1,6 +1,7 @@
 /* segment_ahead.h - fetches segments ahead of who makes them again, on threads with connections of their own, so that neither waits for
  * the other and the store's answer is not waited for segment by segment. Service floor, on s3, segment.
- * Bounds: at most SEGMENT_AHEAD objects are held. Thread: one owner; `stopping` of conf is asked by several at once. */
+ * Bounds: at most SEGMENT_AHEAD objects are held, and none more is begun while they are SEGMENT_AHEAD_BYTES or more.
+ * Thread: one owner; `stopping` of conf is asked by several at once. */
 #ifndef TAP_SEGMENT_AHEAD_H
 #define TAP_SEGMENT_AHEAD_H
 
@@ -10,7 +11,7 @@
 #include "buf.h"
 #include "s3.h"
 
-enum { SEGMENT_AHEAD = 16, SEGMENT_AHEAD_THREADS = 4 };
+enum { SEGMENT_AHEAD = 128, SEGMENT_AHEAD_BYTES = 16 << 20, SEGMENT_AHEAD_THREADS = 32 };
 
 struct segment_ahead;
 /* From number `from` on. conf's bytes_per_second is that of all together. */

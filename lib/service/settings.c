@@ -103,6 +103,8 @@ static void rows_for(struct settings *s, struct conf_row rows[static 96])
 			"a venue without a book message for as long is not live", FOR_INGEST);
 	ROW("TAP_VENUE_BAND_BP", CONF_INT, &s->venue_band_bp, "20", 1, 1000, "1e-4",
 			"a venue further from the median is not live", FOR_INGEST);
+	ROW("TAP_VENUE_PAIR_BP", CONF_INT, &s->venue_pair_bp, "5", 1, 1000, "1e-4",
+			"of two that are left neither is live when they are further apart", FOR_INGEST);
 	ROW("TAP_VENUE_RENEW_SECONDS", CONF_INT, &s->venue_renew_s, "82800", 1, 86400, "s",
 			"a connection as old as that is replaced, before the venue cuts it after a day", FOR_INGEST);
 	ROW("TAP_COINBASE_URL", CONF_TEXT, &s->coinbase_url, "wss://ws-feed.exchange.coinbase.com", 0, 255, "URL",

@@ -40,7 +40,7 @@ struct settings {
 	/* ws */
 	int64_t ws_connections, ws_per_address;
 	/* ingest */
-	int64_t min_venues, venue_stale_ms, venue_band_bp, venue_renew_s;
+	int64_t min_venues, venue_stale_ms, venue_band_bp, venue_pair_bp, venue_renew_s;
 	struct conf_text coinbase_url, kraken_url, bitstamp_url, binance_url;
 	int64_t vol_start_bp, vol_floor_bp, vol_ceiling_bp;
 	struct conf_text quote_layer;

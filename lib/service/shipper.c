@@ -13,6 +13,7 @@
 #include "clk.h"
 #include "err.h"
 #include "segment.h"
+#include "ship_beyond.h"
 #include "snapshot.h"
 #include "week.h"
 
@@ -218,6 +219,31 @@ static int begin_anew(struct shipper *sh)
 	if (r == 0)
 		r = week_audit_newest(sh->w, &sh->place.log);
 	return r > 0 ? err_say(-EIO, "the operators' log cannot be read (%d)", r) : err_trace(r);
+}
+
+int shipper_begin_anew(struct shipper *sh, struct ship_place *ret)
+{
+	struct snapshot newest;
+	int64_t until_ms;
+	int r = open_book(sh);
+	if (r == 0)
+		r = begin_anew(sh);
+	if (r == 0) {
+		r = snapshot_find(sh->s3, "", &newest);
+		if (r == 0) { /* no segment before its own is of interest */
+			sh->place.number = newest.place.number;
+			sh->place.hash = newest.place.hash;
+		}
+		r = r > 0 ? 0 : r;
+	}
+	if (r == 0)
+		r = ship_beyond(sh->s3, &sh->place, &until_ms);
+	if (r == 0)
+		r = snapshot_note_forget(sh->s->data_dir.v);
+	if (r == 0)
+		r = save(sh);
+	*ret = sh->place;
+	return err_trace(r);
 }
 
 /* Without a note of our own, the bucket says. */

@@ -27,6 +27,11 @@ struct shipper;
 /* stopping of conf is asked while it works. Borrowed: s. */
 MUST_CHECK int shipper_open(struct shipper **ret, const struct settings *s, const struct s3_conf *conf);
 struct shipper *shipper_close(struct shipper *sh);
+DEFINE_CLEANUP(struct shipper, shipper_close)
+
+/* The operator's word, on one that was just opened, where the place is not found in the book any more (an older copy of it, a version
+ * gone down): shipping begins at the book's end, beyond what is in the bucket (ship_beyond.h), and from a snapshot yet to be made. */
+MUST_CHECK int shipper_begin_anew(struct shipper *sh, struct ship_place *ret);
 
 struct shipper_report {
 	struct ship_place place;

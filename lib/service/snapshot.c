@@ -384,3 +384,10 @@ int snapshot_note_write(const char *data_dir, int64_t ms, struct clk_week week)
 	good = fclose(f) == 0 && good;
 	return good && rename(fresh, path) == 0 ? 0 : err_say(-EIO, "%s: %s", path, strerror(errno));
 }
+
+int snapshot_note_forget(const char *data_dir)
+{
+	char path[PATH_SIZE];
+	note_path(path, data_dir, "");
+	return unlink(path) == 0 || errno == ENOENT ? 0 : err_say(-errno, "%s: %s", path, strerror(errno));
+}

@@ -46,5 +46,6 @@ MUST_CHECK int ship_s3(int r, const char *key);
 /* Of which week the newest snapshot of this data folder is, in DIR/ship.snapshot; 1: not known. */
 MUST_CHECK int snapshot_note_read(const char *data_dir, int64_t *ret_ms, struct clk_week *ret);
 MUST_CHECK int snapshot_note_write(const char *data_dir, int64_t ms, struct clk_week week);
+MUST_CHECK int snapshot_note_forget(const char *data_dir);
 
 #endif

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "../support/api_world.h"
+#include "../support/past_bet.h"
 #include "../support/s3_server.h"
 #include "archive.h"
 #include "book.h"
@@ -29,21 +30,6 @@ static struct {
 	struct clk_week week;
 	char label[WEEK_LABEL_SIZE], bet[ULID_TEXT_SIZE];
 } old;
-
-static void put(struct store *db, int64_t user, int64_t t0_s, int64_t low_cents, char id_text[ULID_TEXT_SIZE])
-{
-	int64_t row;
-	struct ulid id;
-	struct account a;
-	struct bet b = { .user = user, .cell = { t0_s, low_cents, low_cents + 2000 }, .stake = { 5 * WORLD_USD }, .rate = { 20000 },
-		.rate_min = { 10100 }, .placed_ms = (t0_s - 10) * 1000, .signed_s = t0_s - 10, .state = BET_CONFIRMED };
-	const struct bet_key key = { .placed_ms = b.placed_ms, .t0_s = t0_s, .low_cents = low_cents, .user = user };
-	rnd_bytes(b.nonce, sizeof b.nonce);
-	assert_int_equal(ledger_stake(db, &b, &a, &row), 0);
-	assert_int_equal(book_put_bet(db, &b, row), 0);
-	assert_true(bet_id(&id, &key));
-	ulid_format(id_text, &id);
-}
 
 /* A week with bets of one player, one of them won, and the current week after it. */
 static void live_through_a_week(void)
@@ -66,7 +52,7 @@ static void live_through_a_week(void)
 		.ref_id = "bank-1", .at_ms = old.at_s * 1000 };
 	assert_int_equal(ledger_post(db, &p, &a), 0);
 	for (int i = 0; i < BETS; i++)
-		put(db, a.user, old.at_s + 20, 9742000 + 2000 * i, i == 0 ? old.bet : id);
+		past_bet_put(db, a.user, old.at_s + 20, 9742000 + 2000 * i, i == 0 ? old.bet : id);
 	assert_int_equal(week_commit(w), 0);
 	for (int i = 0; i < 2 * W + 1; i++)
 		ticks[i] = (struct tick){ (old.at_s + 20) * 1000 - 500 + 500 * i, 9743000 };

@@ -98,8 +98,8 @@ static void speaks_plainly(struct store *book, const char *name)
 			" signer, payout FROM bets ORDER BY t0, low, user");
 	int r, s;
 	int64_t row = 0;
-	while ((r = stmt_step(x)) == (s = stmt_step(y)) && r == STMT_ROW)
-		for (int c = row++ * 0; c < 13; c++)
+	for (; (r = stmt_step(x)) == (s = stmt_step(y)) && r == STMT_ROW; row++)
+		for (int c = 0; c < 13; c++)
 			same_value(x, y, c, "bets", row);
 	assert_true(r == STMT_DONE && s == STMT_DONE && row > 0);
 	struct stmt *off = store_stmt(pressed, "SELECT count(*) FROM users u WHERE u.balance <> (SELECT coalesce(sum(l.amount), 0)"

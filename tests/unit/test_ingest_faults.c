@@ -22,6 +22,7 @@ enum {
 	ANEW_MS = 700,     /* a connection that was given up is back after so long */
 	QUEUE_MAX = 4096,
 	WARM_MS = 20000,
+	PAIR_BP = 5,
 	START_MS = 100000
 };
 static const int64_t wall_off_ms = 1771234460000; /* the wall clock over ours */
@@ -128,7 +129,7 @@ static void world_init(struct world *w, uint64_t seed, int64_t basis_bp, int64_t
 	stage_init(&w->stage, &w->wrong, enqueue, w, seed, 1771234560000);
 	w->stage.basis_bp = basis_bp;
 	w->stage.noise_cents = noise_cents;
-	index_init(&w->index, &(struct index_rules){ .stale_ms = 2000, .band_bp = 20, .min_venues = 2 });
+	index_init(&w->index, &(struct index_rules){ .stale_ms = 2000, .band_bp = 20, .pair_bp = PAIR_BP, .min_venues = 2 });
 	for (enum venue_id v = 0; v < VENUES; v++)
 		bbo_init(&w->bbo[v], adapters[v]);
 }
@@ -269,6 +270,32 @@ static void each_fault_of_each_venue_changes_what_it_must(void **state)
 	world_free(&faulty);
 }
 
+/* A connection that breaks, for short, for long, and as a venue cuts it after a day: gone, and at once asked for anew. */
+static void each_disconnect_changes_what_it_must(void **state)
+{
+	(void) state;
+	static const struct {
+		int64_t away_ms;
+		const char *changes;
+	} breaks[] = { { STEP_MS, "" }, { ANEW_MS, "" }, { 1500, "" }, { 5000, "stale 1800; live 5000" } };
+	struct walk k = { .dice = 8, .cents = 6000000 };
+	now_ms = START_MS;
+	world_init(&faulty, 1, 0, 0);
+	play_exactly(&k, WARM_MS);
+	for (enum venue_id v = 0; v < VENUES; v++)
+		for (size_t i = 0; i < ARRAY_LEN(breaks); i++) {
+			char expected[256];
+			faulty.since_ms = now_ms;
+			faulty.changes[0] = '\0';
+			lose_connection(&faulty, v, breaks[i].away_ms);
+			play_exactly(&k, 8000); /* whole seconds, so that each begins alike */
+			expect(expected, sizeof expected, adapters[v]->name, breaks[i].changes);
+			if (strcmp(faulty.changes, expected) != 0)
+				fail_msg("%s, away %" PRId64 " ms: `%s`, not `%s`", adapters[v]->name, breaks[i].away_ms, faulty.changes, expected);
+		}
+	world_free(&faulty);
+}
+
 /* All at once: a gap, and no invention in it. */
 static void all_silent_is_a_gap(void **state)
 {
@@ -293,6 +320,97 @@ static void all_silent_is_a_gap(void **state)
 	assert_int_equal(first, 1700); /* the last while what was heard is younger than two seconds */
 	assert_int_equal(last, 5000);
 	assert_int_equal(ticks, 1700 / TICK_MS + 1 + 2000 / TICK_MS);
+	world_free(&faulty);
+}
+
+/* ---- two are left, and one of them is ill: there is no majority ---- */
+
+static int64_t mid_of(const struct tape_point *p)
+{
+	return (p->bid_cents + p->ask_cents) * 50;
+}
+
+/* A price at each tick or none; where there is one, the ill venue moved it by half of what two may be apart. Returns the ticks. */
+static int play_two(struct walk *k, int64_t for_ms, const char *fault)
+{
+	static struct tape_point point;
+	int ticks = 0;
+	for (int64_t until = now_ms + for_ms; now_ms < until; now_ms += STEP_MS) {
+		bool moves = now_ms % POINT_MS == 0;
+		if (moves) {
+			point = walk_on(k);
+			k->drift = 0;
+		}
+		step(&faulty, moves ? &point : NULL);
+		if (now_ms % TICK_MS || !faulty.has_price)
+			continue;
+		ticks++;
+		if (llabs(faulty.price_e4 - mid_of(&point)) * 20000 > PAIR_BP * faulty.price_e4)
+			fail_msg("%s: %" PRId64 ", the market is %" PRId64, fault, faulty.price_e4, mid_of(&point));
+	}
+	return ticks;
+}
+
+static void end_fault(struct walk *k)
+{
+	char answer[MISCHIEF_ANSWER_MAX];
+	assert_true(mischief_command(&faulty.wrong, "off", now_ms, answer));
+	(void) play_two(k, 6000, "off");
+}
+
+static void stall_all_but(struct walk *k, enum venue_id a, enum venue_id b)
+{
+	for (enum venue_id v = 0; v < VENUES; v++)
+		if (v != a && v != b)
+			command(&faulty, "stall VENUE", adapters[v]->name);
+	(void) play_two(k, 3000, "stall");
+	assert_true(faulty.has_price);
+}
+
+static void expect_both(enum venue_id a, enum venue_id b, const char *change)
+{
+	char expected[128];
+	enum venue_id first = a < b ? a : b, second = a < b ? b : a;
+	(void) snprintf(expected, sizeof expected, "%s %s; %s %s", adapters[first]->name, change, adapters[second]->name, change);
+	if (strcmp(faulty.changes, expected) != 0)
+		fail_msg("`%s`, not `%s`", faulty.changes, expected);
+}
+
+/* A lie that each of both could tell stops the ticks at once, and they go on with its end. */
+static void lies_of_two_are_a_gap(struct walk *k, enum venue_id liar, enum venue_id other)
+{
+	static const char *const lies[] = { "outlier VENUE 6", "outlier VENUE -9", "outlier VENUE 19", "outlier VENUE -35",
+		"outlier VENUE 5000" };
+	for (size_t i = 0; i < ARRAY_LEN(lies); i++) {
+		stall_all_but(k, liar, other);
+		command(&faulty, lies[i], adapters[liar]->name);
+		assert_int_equal(play_two(k, 5000, lies[i]), 0);
+		expect_both(liar, other, "off_band 0");
+		command(&faulty, "off VENUE", adapters[liar]->name);
+		assert_int_equal(play_two(k, 5000, "off"), 5000 / TICK_MS);
+		expect_both(liar, other, "live 0");
+		end_fault(k);
+	}
+}
+
+static void of_two_neither_moves_the_price(void **state)
+{
+	(void) state;
+	struct walk k = { .dice = 11, .cents = 6000000 };
+	now_ms = START_MS;
+	world_init(&faulty, 1, 0, 0);
+	(void) play_two(&k, WARM_MS, "none yet");
+	for (enum venue_id liar = 0; liar < VENUES; liar++) {
+		enum venue_id other = (liar + 1) % VENUES;
+		lies_of_two_are_a_gap(&k, liar, other);
+		lies_of_two_are_a_gap(&k, liar, (liar + 2) % VENUES);
+		for (size_t i = 0; i < ARRAY_LEN(stories); i++) {
+			stall_all_but(&k, liar, other);
+			command(&faulty, stories[i].fault, adapters[liar]->name);
+			(void) play_two(&k, stories[i].for_ms, stories[i].fault);
+			end_fault(&k);
+		}
+	}
 	world_free(&faulty);
 }
 
@@ -401,7 +519,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_fault_of_each_venue_changes_what_it_must),
+		cmocka_unit_test(each_disconnect_changes_what_it_must),
 		cmocka_unit_test(all_silent_is_a_gap),
+		cmocka_unit_test(of_two_neither_moves_the_price),
 		cmocka_unit_test(one_venue_moves_the_price_by_no_more_than_the_others_spread),
 	};
 	return cmocka_run_group_tests_name("ingest_faults", tests, NULL, NULL);

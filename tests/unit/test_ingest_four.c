@@ -44,19 +44,6 @@ static bool is_between(int64_t cents, size_t i)
 	return cents >= (a < b ? a : b) - OFF_CENTS && cents <= (a < b ? b : a) + OFF_CENTS;
 }
 
-/* The first change of the price tells where the tape stands. */
-static void find_begin(size_t n)
-{
-	for (size_t i = 1; i < n && !tape.begun_ms; i++) {
-		if (ear.ticks[i].p_cents == ear.ticks[i - 1].p_cents)
-			continue;
-		for (size_t k = 1; k < tape.n && !tape.begun_ms; k++)
-			if (tape.cents[k] != tape.cents[k - 1] && is_between(ear.ticks[i - 1].p_cents, k) &&
-					is_between(ear.ticks[i].p_cents, k))
-				tape.begun_ms = ear.ticks[i].t_ms - tape.ms[k];
-	}
-}
-
 static bool is_on_tape(const struct tick *t)
 {
 	int64_t ms = t->t_ms - tape.begun_ms;
@@ -64,6 +51,32 @@ static bool is_on_tape(const struct tick *t)
 		if (llabs(tape.ms[i] - ms) <= SLOW_MS && is_between(t->p_cents, i))
 			return true;
 	return false;
+}
+
+static bool are_on_tape(size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!is_on_tape(&ear.ticks[i]))
+			return false;
+	return true;
+}
+
+/* Where the tape stood at a change of the price: at the first place of that change from which all that was heard fits. */
+static void find_begin(size_t n)
+{
+	for (size_t i = 1; i < n; i++) {
+		if (ear.ticks[i].p_cents == ear.ticks[i - 1].p_cents)
+			continue;
+		for (size_t k = 1; k < tape.n; k++) {
+			if (tape.cents[k] == tape.cents[k - 1] || !is_between(ear.ticks[i - 1].p_cents, k) ||
+					!is_between(ear.ticks[i].p_cents, k))
+				continue;
+			tape.begun_ms = ear.ticks[i].t_ms - tape.ms[k];
+			if (are_on_tape(n))
+				return;
+		}
+	}
+	tape.begun_ms = 0;
 }
 
 static void check_ticks(const char *during)
@@ -200,6 +213,32 @@ static void basis_was_kept(void)
 	assert_in_range(bus_int(r), 1, 7 * 24 * 3600);
 }
 
+/* Two are away and one of the two others lies: there is no majority, so the ticks stop, then the bets, until it tells the truth. */
+static void two_that_disagree_stop_the_feed(void **state)
+{
+	(void) state;
+	basis_was_kept();
+	check_ticks("before two go");
+	command("stall kraken");
+	command("stall bitstamp");
+	await_log("kraken: stale", log_count("kraken: stale") + 1);
+	await_ticks(5);
+	check_ticks("two alone");
+	command("outlier coinbase 15");
+	await_status(FEED_DEGRADED, true);
+	await_status(FEED_CRITICAL, false);
+	assert_ops_says("/health", " 503 ", "\"coinbase\":\"off_band\",\"kraken\":\"stale\",\"bitstamp\":\"stale\",\"binance\":\"off_band\"");
+	check_ticks("two that disagree"); /* the last before the lie, and none from it */
+	size_t before = tick_count();
+	(void) usleep(500000);
+	assert_int_equal(tick_count(), before);
+	command("off coinbase");
+	await_ticks(5);
+	check_ticks("two that agree again");
+	command("off");
+	await_status(FEED_HEALTHY, true);
+}
+
 /* Killed, and started again while only the tether venue speaks: what tether is worth is remembered. */
 static void tether_is_remembered_over_a_kill(void **state)
 {
@@ -223,7 +262,8 @@ static void tether_is_remembered_over_a_kill(void **state)
 
 static int start_four(void **state)
 {
-	static const char *const env[] = { "TAP_MIN_VENUES=1", "TAP_VENUE_RENEW_SECONDS=3", NULL };
+	static const char *const env[] = { "TAP_MIN_VENUES=1", "TAP_VENUE_RENEW_SECONDS=3", "TAP_FEED_CRITICAL_MS=4000",
+		"TAP_FEED_HEAL_MS=4000", NULL };
 	it.env = env;
 	read_tape();
 	return start_all(state);
@@ -236,6 +276,7 @@ int main(void)
 		cmocka_unit_test(connections_are_renewed_before_they_are_cut),
 		cmocka_unit_test(whatever_one_does_the_ticks_are_the_tapes),
 		cmocka_unit_test(what_was_lost_is_asked_for_again),
+		cmocka_unit_test(two_that_disagree_stop_the_feed),
 		cmocka_unit_test(tether_is_remembered_over_a_kill),
 	};
 	return cmocka_run_group_tests_name("ingest_four", tests, start_four, stop_all);

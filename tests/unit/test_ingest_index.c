@@ -8,7 +8,7 @@
 
 enum { NOW = 1000000, USD = 10000 };
 
-static const struct index_rules rules = { .stale_ms = 2000, .band_bp = 20, .min_venues = 1 };
+static const struct index_rules rules = { .stale_ms = 2000, .band_bp = 20, .pair_bp = 5, .min_venues = 1 };
 
 static struct index_input usd(int64_t dollars, int64_t age_ms)
 {
@@ -39,6 +39,10 @@ static void the_median_of_the_live(void **state)
 		{ { 60000, 60130, 60000 }, { 0, 0, 0 }, 60000, 2 },
 		{ { 60000, 60120, 60000 }, { 0, 0, 0 }, 60000, 3 },      /* 20 bp exactly is inside */
 		{ { 60000, 61000, 0 }, { 0, 0, 0 }, 0, 0 },              /* two that disagree: nobody knows who is right */
+		{ { 60000, 60031, 0 }, { 0, 0, 0 }, 0, 0 },              /* by more than five basis points */
+		{ { 60000, 60030, 0 }, { 0, 0, 0 }, 60015, 2 },
+		{ { 60000, 60040, 60020 }, { 0, 0, 2000 }, 0, 0 },       /* who had a majority loses it with the third */
+		{ { 60000, 60040, 61000 }, { 0, 0, 0 }, 60020, 2 },      /* of three that speak, two are one */
 		{ { 0, 60000, 0 }, { 0, 0, 0 }, 60000, 1 },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -71,7 +75,7 @@ static void too_few_make_no_price(void **state)
 	(void) state;
 	struct index ix;
 	struct index_input in[2] = { usd(60000, 0), usd(60010, 5000) };
-	index_init(&ix, &(struct index_rules){ .stale_ms = 2000, .band_bp = 20, .min_venues = 2 });
+	index_init(&ix, &(struct index_rules){ .stale_ms = 2000, .band_bp = 20, .pair_bp = 5, .min_venues = 2 });
 	assert_int_equal(price(&ix, in, 2), 0);
 	in[1].heard_mono_ms = NOW;
 	assert_int_equal(price(&ix, in, 2), 60005 * USD);
@@ -149,6 +153,30 @@ static void a_basis_is_not_learned_from_an_outlier(void **state)
 	assert_in_range(ix.basis[2].e9, before - 40000, before + 40000); /* 0.4 bp */
 }
 
+/* Two of three dollar venues are away: the one that is left cannot make tether agree with it, however patient it is. */
+static void one_dollar_venue_teaches_no_basis(void **state)
+{
+	(void) state;
+	struct index ix;
+	int64_t e4;
+	struct index_input in[4] = { usd(60000, 0), usd(0, 0), usd(0, 0), usdt(60060, 0) };
+	index_init(&ix, &rules);
+	assert_int_equal(price(&ix, in, 4), 60000 * USD);
+	assert_int_equal(ix.standing[3], VENUE_NO_BASIS);
+	in[1] = in[2] = in[0];
+	assert_int_equal(price(&ix, in, 4), 60000 * USD);
+	assert_int_equal(ix.live, 4);
+	in[1].heard_mono_ms = in[2].heard_mono_ms = NOW - 5000;
+	in[0].mid_e4 = 60100 * USD;
+	for (int64_t t = NOW; t < NOW + 3 * INDEX_RELEARN_MS; t += 100) {
+		in[0].heard_mono_ms = in[3].heard_mono_ms = t;
+		assert_false(index_price(&ix, in, 4, t, &e4));
+	}
+	assert_int_equal(ix.standing[0], VENUE_OFF_BAND);
+	assert_int_equal(ix.standing[3], VENUE_OFF_BAND);
+	assert_int_equal(ix.basis[3].e9, INDEX_BASIS_ONE / 1000 * 1001);
+}
+
 static void a_wrong_basis_is_forgotten(void **state)
 {
 	(void) state;
@@ -218,6 +246,7 @@ int main(void)
 		cmocka_unit_test(a_basis_is_recalled),
 		cmocka_unit_test(tether_is_converted_by_its_basis),
 		cmocka_unit_test(a_basis_is_not_learned_from_an_outlier),
+		cmocka_unit_test(one_dollar_venue_teaches_no_basis),
 		cmocka_unit_test(a_wrong_basis_is_forgotten),
 		cmocka_unit_test(a_basis_that_moved_is_learned_anew),
 		cmocka_unit_test(a_broken_tether_is_left_out),

@@ -57,6 +57,34 @@ static void refused(const char *from, const char *to)
 		fail_msg("taken: %s instead of %s", to, from);
 }
 
+/* Form 2 has two lines more, in their place, and a bound more. */
+static void the_second_form_has_one_spelling(void **state)
+{
+	(void) state;
+	static const char head[] = "tap-trading quote layer", still[] = "still 0.150000\n", more[] = "bounce 0.100000\npause 1.000000\n";
+	char text[LAYER_FILE_MAX];
+	struct quote_layer l;
+	const char *why = NULL, *at = strstr(good, still) + sizeof still - 1;
+	struct buf again = BUF_INIT(LAYER_FILE_MAX);
+	int n = snprintf(text, sizeof text, "%s, form 2%.*s%s%s", head, (int) (at - good - (long) sizeof head + 1), good + sizeof head - 1,
+			more, at);
+	assert_true(layer_parse(&l, text, (size_t) n, &why));
+	assert_int_equal(l.form, 2);
+	assert_int_equal(l.bounce_e6, 100000);
+	assert_int_equal(l.pause_e6, 1000000);
+	layer_format(&again, &l);
+	assert_int_equal(again.n, n);
+	assert_memory_equal(again.p, text, again.n);
+	buf_free(&again);
+	for (int cut = 0; cut < n; cut++)
+		assert_false(layer_parse(&l, text, (size_t) cut, &why));
+	memcpy(strstr(text, "still 0.1"), "still 0.0", 9);
+	assert_false(layer_parse(&l, text, (size_t) n, &why));
+	refused("tap-trading quote layer\n", "tap-trading quote layer, form 2\n");
+	refused("tap-trading quote layer\n", "tap-trading quote layer, form 3\n");
+	refused("still 0.150000\n", "still 0.150000\nbounce 0.100000\npause 1.000000\n");
+}
+
 static void strange_files_are_refused(void **state)
 {
 	(void) state;
@@ -116,7 +144,7 @@ static int64_t below(int64_t n)
 
 static struct quote_layer some_layer(void)
 {
-	struct quote_layer l = { .version = 1 };
+	struct quote_layer l = { .form = (int) below(2) + 1, .version = 1 };
 	int64_t rest = 1000000;
 	for (int i = 0; i < QUOTE_VOLS - 1; i++)
 		rest -= l.blend_e6[i] = below(333333);
@@ -126,13 +154,21 @@ static struct quote_layer some_layer(void)
 	l.lean_e6 = below(3000000) - 1000000;
 	l.scale_e6 = below(600000) - 300000;
 	l.fade_e6 = below(2000000);
-	l.still_e6 = below(400000);
+	l.still_e6 = LAYER_STILL_LEAST_E6 + below(400000);
+	if (l.form == 2) {
+		l.bounce_e6 = below(300000);
+		l.pause_e6 = below(1000001);
+	}
 	return l;
 }
 
 static struct quote_state some_state(void)
 {
 	struct quote_state s = { .uneven_ppm = below(QUOTE_UNEVEN_MAX) };
+	if (below(4)) {
+		s.reach_ppm = QUOTE_REACH_MIN + below(QUOTE_REACH_MAX - QUOTE_REACH_MIN);
+		s.idle_ppm = below(1000001);
+	}
 	for (int i = 0; i < QUOTE_VOLS; i++)
 		s.vol_ppm[i] = 50000 + below(1500000);
 	return s;
@@ -155,8 +191,10 @@ static void the_mixture_is_a_touch_probability(void **state)
 			assert_true(p >= 0 && p <= before && p <= 1);
 			assert_true(fabs(p - mirror) < 1e-9); /* log price has no drift: as far below as above */
 			/* without the ticks' shift, which keeps but the middle of a cell that is thin for its volatility */
-			assert_true(layer_touch(&mix, price, low, low + 2 * h, t1, t1 + 5, 0) >=
-					layer_touch(&mix, price, low, low + h, t1, t1 + 5, 0) - 1e-12);
+			struct layer_mix seen = mix;
+			seen.pause_s = 0;
+			assert_true(layer_touch(&seen, price, low, low + 2 * h, t1, t1 + 5, 0) >=
+					layer_touch(&seen, price, low, low + h, t1, t1 + 5, 0) - 1e-12);
 			before = p;
 		}
 	}
@@ -172,6 +210,7 @@ static void the_mixture_sums_as_one_path_does(void **state)
 		struct quote_state s = some_state();
 		const double price = 9743000, h = 2000, t1 = 5 + 8.0 * turn;
 		struct layer_mix mix = layer_mix_of(&l, &s, t1 + 2.5);
+		mix.pause_s = 0; /* seen without a pause: the shift is a correction, not a path */
 		double moved = 0, sum = 0;
 		for (int k = 0; k < LAYER_NODES; k++) {
 			static const double weight[] = { 0.011257411327720688, 0.22207592200561266, 0.53333333333333333,
@@ -192,7 +231,10 @@ static struct quote_made some_quote(const struct quote_made *like)
 	m.t_ms += below(400) + 1;
 	m.quote_id = m.t_ms + below(3);
 	m.p_cents += below(2000) - 1000;
-	m.state = some_state();
+	bool measured = like->state.reach_ppm != 0;
+	do
+		m.state = some_state();
+	while ((m.state.reach_ppm != 0) != measured); /* all of a record, or none */
 	m.stopped = below(5) == 0;
 	memset(m.skew, 0, sizeof m.skew);
 	for (int i = 0; below(3) == 0 && i < m.rules.grid.columns; i++)
@@ -212,6 +254,7 @@ static void what_was_logged_is_read_again(void **state)
 		struct quote_made m = { .rules = { .grid = { 5, 2000, (int) below(GRID_COLUMNS_MAX) + 1, (int) below(GRID_ROWS_MAX) + 1 },
 				.margin_bp = 500, .max_rate_e4 = 200000, .min_p_ppm = 40000, .tick_ms = 100 },
 			.layer = { 1, 2, 3, 4, 5, 6, 7, 8 }, .t_ms = 1771234560000, .p_cents = 9743210 };
+		m.state = some_state();
 		size_t want = (size_t) below(QUOTE_LOG_RUN) + 1;
 		for (size_t i = 0; i < want; i++)
 			run[i] = m = some_quote(&m);
@@ -239,6 +282,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_file_has_one_spelling),
+		cmocka_unit_test(the_second_form_has_one_spelling),
 		cmocka_unit_test(strange_files_are_refused),
 		cmocka_unit_test(layers_come_from_files_and_from_the_release),
 		cmocka_unit_test(the_mixture_is_a_touch_probability),

@@ -58,6 +58,30 @@ static void unevenness_is_nothing_for_a_steady_walk_and_grows_with_stillness(voi
 	assert_in_range(most, 1000000, 2800000);
 }
 
+/* A Brownian path that is seen ten times a second reaches 2 - 1.46 sqrt(0.1 / 5); one that jumps reaches as far as it gets. */
+static void reach_tells_a_walk_from_jumps(void **state)
+{
+	(void) state;
+	struct quote_vol v;
+	srand(7);
+	struct quote_state walks = walk(0.5, 0, 20000), rests = walk(0.5, 0.9, 40000);
+	assert_in_range(walks.reach_ppm, 1720000, 1860000);
+	assert_in_range(walks.idle_ppm, 0, 30000);
+	assert_in_range(rests.idle_ppm, 400000, 950000);
+	quote_vol_init(&v, 0.5, 0.01, 3);
+	for (int i = 0; i < 40000; i++)
+		quote_vol_tick(&v, &(struct tick){ 1000 + 100 * (int64_t) i, 9743000 + i / 200 % 2 * 5000 }); /* each twenty seconds */
+	struct quote_state jumps = quote_vol_state(&v);
+	assert_in_range(jumps.reach_ppm, QUOTE_REACH_MIN, 1010000);
+	assert_in_range(jumps.idle_ppm, 720000, 780000); /* five of twenty windows meet the jump */
+	quote_vol_init(&v, 0.5, 0.01, 3);
+	for (int i = 0; i < 100000; i++)
+		quote_vol_tick(&v, &(struct tick){ 1000 + 1000 * (int64_t) i, 9743000 });
+	struct quote_state stands = quote_vol_state(&v);
+	assert_in_range(stands.reach_ppm, QUOTE_REACH_MIN, QUOTE_REACH_MAX);
+	assert_in_range(stands.idle_ppm, 999000, 1000000);
+}
+
 /* n ticks of one price, a second apart, from t on. */
 static int64_t stand(struct quote_vol *v, int64_t t_ms, int64_t p, int n)
 {
@@ -91,7 +115,7 @@ static void volatility_has_bounds_and_forgets_gaps(void **state)
 	stand(&v, t, 9500000, 1);
 	for (int i = 0; i < QUOTE_VOLS; i++)
 		assert_int_equal(quote_vol_state(&v).vol_ppm[i], 2000000); /* the ceiling */
-	assert_int_equal(v.at[v.n_at - 1].p_cents, 9500000);
+	assert_int_equal(v.at[v.n_at - 1].t.p_cents, 9500000);
 	/* a clock that steps back begins anew */
 	quote_vol_tick(&v, &(struct tick){ 500, 9743000 });
 	assert_int_equal(v.n_at, 1);
@@ -186,6 +210,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(volatility_is_found_again),
 		cmocka_unit_test(unevenness_is_nothing_for_a_steady_walk_and_grows_with_stillness),
+		cmocka_unit_test(reach_tells_a_walk_from_jumps),
 		cmocka_unit_test(volatility_has_bounds_and_forgets_gaps),
 		cmocka_unit_test(half_lives_are_half_lives),
 		cmocka_unit_test(a_jump_stops_and_calm_ends_it),

@@ -54,7 +54,7 @@ static struct quote_layer fitted(int sources)
 				.scale = 1 }), 0);
 		play(&rules, &l, ticks, TICKS, fit_cell, f, &counts);
 	}
-	fit_begin(&l);
+	fit_begin(&l, LAYER_FORMS);
 	assert_int_equal(fit_run(f, &l), 0);
 	(void) fit_free(f);
 	return l;

@@ -325,9 +325,31 @@ static void another_books_bucket_is_left_alone(void **state)
 	assert_int_equal(shipper_turn(second, 3, &more), SHIPPER_E_OTHER);
 	assert_non_null(strstr(err_text(), "another book"));
 	(void) shipper_close(second);
-	(void) week_close(stranger);
+
+	/* unless the operator says that this is the one from now on: nothing that is there is touched */
+	struct ship_place place, before;
+	struct keys *k = keys_of("backups/");
+	size_t n = k->n;
+	is(ship_place_read(books_dir, &before), 0);
+	is(shipper_open(&second, &there, &conf), 0);
+	is(shipper_begin_anew(second, &place), 0);
+	assert_int_equal(place.number, before.number);
+	assert_false(place.based);
+	level(second);
+	(void) shipper_close(second);
 	(void) shipper_close(sh);
 	(void) week_close(w);
+	settings = there;
+	snapshot();
+	assert_true(keys_of("backups/")->n >= n + 3);
+	(void) snprintf(other_dir, sizeof other_dir, "/tmp/tap-ship-third-XXXXXX");
+	assert_non_null(mkdtemp(other_dir));
+	struct restored r;
+	is(restore(other_dir, false, &r), 0);
+	assert_string_equal(r.lost, "");
+	assert_int_equal(r.found.accounts, 0);
+	(void) week_close(stranger);
+	is(folder_remove(settings.data_dir.v), 0);
 }
 
 static void change_object(const char *key, size_t at_percent)

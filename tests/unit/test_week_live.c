@@ -13,6 +13,7 @@
 
 #include "../support/api_world.h"
 #include "../support/child.h"
+#include "../support/past_bet.h"
 #include "book.h"
 #include "integrity.h"
 #include "ledger.h"
@@ -33,21 +34,6 @@ static struct {
 	struct gate *held; /* who ends the week waits here */
 } old;
 
-static void put(struct store *db, int64_t user, int64_t t0_s, char id_text[ULID_TEXT_SIZE])
-{
-	int64_t row;
-	struct ulid id;
-	struct account a;
-	struct bet b = { .user = user, .cell = { t0_s, 9742000, 9744000 }, .stake = { 5 * WORLD_USD }, .rate = { 20000 },
-		.rate_min = { 10100 }, .placed_ms = (t0_s - 10) * 1000, .signed_s = t0_s - 10, .state = BET_CONFIRMED };
-	const struct bet_key key = { .placed_ms = b.placed_ms, .t0_s = t0_s, .low_cents = b.cell.low_cents, .user = user };
-	rnd_bytes(b.nonce, sizeof b.nonce);
-	assert_int_equal(ledger_stake(db, &b, &a, &row), 0);
-	assert_int_equal(book_put_bet(db, &b, row), 0);
-	assert_true(bet_id(&id, &key));
-	ulid_format(id_text, &id);
-}
-
 static void live_through_a_week(void)
 {
 	struct week *w;
@@ -64,8 +50,8 @@ static void live_through_a_week(void)
 	const struct posting p = { .user = a.user, .amount = { 500 * (int64_t) WORLD_USD }, .ref_type = LEDGER_DEPOSIT,
 		.ref_id = "bank-1", .at_ms = old.at_s * 1000 };
 	assert_int_equal(ledger_post(db, &p, &a), 0);
-	put(db, a.user, old.at_s + 20, old.decided);
-	put(db, a.user, old.at_s + 20 + 3600, old.open);
+	past_bet_put(db, a.user, old.at_s + 20, 9742000, old.decided);
+	past_bet_put(db, a.user, old.at_s + 20 + 3600, 9742000, old.open);
 	assert_int_equal(week_commit(w), 0);
 	for (int i = 0; i < 2 * W + 2; i++)
 		ticks[i] = (struct tick){ (old.at_s + 20) * 1000 - 500 + 500 * i, 9743000 };

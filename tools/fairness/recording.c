@@ -158,7 +158,7 @@ static int sample(struct recording *ret, const struct moments *m, int64_t tick_m
 
 static int take(struct recording *ret, const struct moments *m, int64_t scale)
 {
-	ret->ticks = calloc(m->n, sizeof *ret->ticks);
+	ret->ticks = calloc(m->n + 1, sizeof *ret->ticks);
 	if (!ret->ticks)
 		return -ENOMEM;
 	for (ret->n = 0; ret->n < m->n; ret->n++)

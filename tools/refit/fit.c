@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "err.h"
 
@@ -11,7 +12,7 @@
 #define WIDER   1.5
 #define LEAST_P 0.02
 /* What keeps a coefficient at nothing where the ticks do not ask for it. */
-#define PULL 0.002
+#define PULL 0.02
 
 enum { ROUNDS = 6, STEPS_MAX = 64 };
 
@@ -127,6 +128,7 @@ struct knob {
 	int64_t *at;
 	int64_t least, most, step;
 	bool of_blend;
+	int form; /* the first that has it */
 };
 
 static bool move(const struct knob *k, struct quote_layer *l, int64_t by)
@@ -157,15 +159,23 @@ static void walk(const struct fit *f, const struct knob *k, struct quote_layer *
 static void descend(const struct fit *f, struct quote_layer *l)
 {
 	struct knob knobs[] = {
-		{ &l->blend_e6[0], 0, 1000000, 100000, true }, { &l->blend_e6[1], 0, 1000000, 100000, true },
-		{ &l->blend_e6[2], 0, 1000000, 100000, true }, { &l->even_e6, 0, 1000000, 50000, false },
-		{ &l->rough_e6, 0, 2000000, 200000, false }, { &l->lean_e6, -3000000, 3000000, 200000, false },
-		{ &l->scale_e6, -1000000, 1000000, 100000, false }, { &l->fade_e6, 0, 2000000, 200000, false },
-		{ &l->still_e6, 0, 1000000, 50000, false },
+		{ &l->blend_e6[0], 0, 1000000, 100000, true, 1 },
+		{ &l->blend_e6[1], 0, 1000000, 100000, true, 1 },
+		{ &l->blend_e6[2], 0, 1000000, 100000, true, 1 },
+		{ &l->even_e6, 0, 1000000, 50000, false, 1 },
+		{ &l->rough_e6, 0, 2000000, 200000, false, 1 },
+		{ &l->lean_e6, -3000000, 3000000, 200000, false, 1 },
+		{ &l->scale_e6, -1000000, 1000000, 100000, false, 1 },
+		{ &l->fade_e6, 0, 2000000, 200000, false, 1 },
+		{ &l->still_e6, l->form == 2 ? LAYER_STILL_LEAST_E6 : 0, 1000000, 50000, false, 1 },
+		{ &l->bounce_e6, 0, 1000000, 50000, false, 2 },
+		{ &l->pause_e6, 0, 1000000, 200000, false, 2 },
 	};
 	double best = pulled(f, l);
 	for (int round = 0; round < ROUNDS; round++)
 		for (size_t i = 0; i < sizeof knobs / sizeof knobs[0]; i++) {
+			if (l->form < knobs[i].form)
+				continue;
 			walk(f, &knobs[i], l, knobs[i].step, &best);
 			walk(f, &knobs[i], l, -knobs[i].step, &best);
 			if (round % 2)
@@ -173,17 +183,18 @@ static void descend(const struct fit *f, struct quote_layer *l)
 		}
 }
 
-void fit_begin(struct quote_layer *l)
+void fit_begin(struct quote_layer *l, int form)
 {
-	static const int64_t blend_e6[QUOTE_VOLS] = { 200000, 100000, 200000, 500000 };
-	for (int i = 0; i < QUOTE_VOLS; i++)
-		l->blend_e6[i] = blend_e6[i];
-	l->even_e6 = 5000;
-	l->rough_e6 = 150000;
-	l->lean_e6 = 300000;
-	l->scale_e6 = 0;
-	l->fade_e6 = 500000;
-	l->still_e6 = 150000;
+	static const struct quote_layer begins[LAYER_FORMS] = {
+		{ .form = 1, .blend_e6 = { 200000, 100000, 200000, 500000 }, .even_e6 = 5000, .rough_e6 = 150000, .lean_e6 = 300000,
+			.fade_e6 = 500000, .still_e6 = 150000 },
+		{ .form = 2, .blend_e6 = { 175000, 175000, 400000, 250000 }, .even_e6 = 62500, .rough_e6 = 600000, .lean_e6 = 400000,
+			.scale_e6 = 110000, .still_e6 = 820000, .bounce_e6 = 150000, .pause_e6 = 1000000 },
+	};
+	const struct quote_layer named = *l;
+	*l = begins[form - 1];
+	l->version = named.version;
+	memcpy(l->fitted, named.fitted, sizeof l->fitted);
 }
 
 int fit_run(struct fit *f, struct quote_layer *layer)

@@ -18,7 +18,7 @@ MUST_CHECK int fit_source(struct fit *f, const struct layer_source *source);
 play_cb fit_cell;
 
 /* Coefficients to start from when nothing better is known. */
-void fit_begin(struct quote_layer *layer);
+void fit_begin(struct quote_layer *layer, int form);
 
 /* Starts from *layer's coefficients and leaves the best, with losses and sources. Negative errno without cells or memory. */
 MUST_CHECK int fit_run(struct fit *f, struct quote_layer *layer);

@@ -1,8 +1,9 @@
 /* refit - fits the coefficients of the quote layer to recorded ticks and writes their file, with what it was fitted on.
- *   refit --version N --date YYYY-MM-DD [--from LAYER] SOURCE... > data/quote-layers/N.layer
+ *   refit --version N --date YYYY-MM-DD [--form N] [--from LAYER] SOURCE... > data/quote-layers/N.layer
  * SOURCE: FILE[,from_s=A][,to_s=B][,row_cents=H][,scale=K][,tick_ms=T][,quote_ms=Q]; seconds of the file's own time.
- * The search begins at LAYER, or always at the same place, so that the same input gives the same file whatever was released before.
- * The rules of the game are those of the TAP_* environment. */
+ * The layer is of the newest form, or of that which is asked for, or of LAYER's. The search begins at LAYER, or always at the
+ * same place, so that the same input gives the same file whatever was released before. The rules of the game are those of the
+ * TAP_* environment. */
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -65,18 +66,20 @@ static int run(const struct settings *s, struct quote_layer *layer, char **sourc
 
 static int usage(FILE *out, int code)
 {
-	(void) fprintf(out, "usage: refit --version N --date YYYY-MM-DD [--from LAYER] SOURCE... > N.layer\n%s", span_help);
+	(void) fprintf(out, "usage: refit --version N --date YYYY-MM-DD [--form N] [--from LAYER] SOURCE... > N.layer\n%s", span_help);
 	return code;
 }
 
 int main(int argc, char **argv)
 {
 	static const struct option options[] = { { "version", required_argument, NULL, 'v' }, { "date", required_argument, NULL, 'd' },
-		{ "from", required_argument, NULL, 'f' }, { "help", no_argument, NULL, 'h' }, { 0 } };
+		{ "from", required_argument, NULL, 'f' },
+		{ "form", required_argument, NULL, 'o' }, { "help", no_argument, NULL, 'h' }, { 0 } };
 	struct settings s;
 	struct quote_layer layer;
 	const char *from = "", *date = "";
 	int64_t version = 0;
+	long form = LAYER_FORMS;
 	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		if (c == 'v')
 			version = strtol(optarg, NULL, 10);
@@ -84,16 +87,18 @@ int main(int argc, char **argv)
 			date = optarg;
 		else if (c == 'f')
 			from = optarg;
+		else if (c == 'o')
+			form = strtol(optarg, NULL, 10);
 		else
 			return usage(c == 'h' ? stdout : stderr, c == 'h' ? 0 : EX_USAGE);
 	}
-	if (version < 1 || strlen(date) != 10 || optind == argc)
+	if (version < 1 || form < 1 || form > LAYER_FORMS || strlen(date) != 10 || optind == argc)
 		return usage(stderr, EX_USAGE);
 	if (settings_load(&s, environ, stderr) != 0)
 		return EX_CONFIG;
 	int r = layer_open(&layer, from);
 	if (!*from)
-		fit_begin(&layer);
+		fit_begin(&layer, (int) form);
 	layer.version = version;
 	memcpy(layer.fitted, date, sizeof layer.fitted);
 	if (r == 0)

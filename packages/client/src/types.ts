@@ -68,6 +68,9 @@ export interface Pricing {
 	layer: string;
 	volatility: { half_life_s: number; ppm: number }[];
 	uneven_ppm: number;
+	/** 0: it was not measured then. */
+	reach_ppm: number;
+	idle_ppm: number;
 }
 
 export interface Bet {
