@@ -87,7 +87,7 @@ static bool is_stopping(void *u)
 }
 
 /* The backup into the object store, to go on from where shipping stood before it was begun. */
-static void send_snapshot(struct jobs *j, const struct backup *b, const struct ship_place *place, int64_t now_ms)
+static int send_snapshot(struct jobs *j, const struct backup *b, const struct ship_place *place, int64_t now_ms)
 {
 	int r = remote_snapshot(j->s, b->path, place, now_ms, is_stopping, j);
 	lock(j);
@@ -98,6 +98,7 @@ static void send_snapshot(struct jobs *j, const struct backup *b, const struct s
 	if (r < 0 && r != -ECANCELED)
 		(void) log_errno(r, "snapshot %s", b->path);
 	err_clear();
+	return r;
 }
 
 /* The time of the next one. */
@@ -116,8 +117,8 @@ static int64_t back_up(struct jobs *j)
 	}
 	log_info("backup %s: %" PRId64 " bytes, %" PRId64 " bets, %" PRId64 " rows, verified, %" PRId64 " ms", b.path, b.bytes,
 			b.found.bets, b.found.rows, b.took_ms);
-	if (shipped)
-		send_snapshot(j, &b, &place, now_ms);
+	if (shipped && send_snapshot(j, &b, &place, now_ms) == 0)
+		j->snapshot_due_ms = now_ms; /* a week that begins now waits for nothing */
 	r = backup_prune(j->dir, j->s->backups_kept);
 	if (r < 0)
 		(void) log_errno(r, "old backups");

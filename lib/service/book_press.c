@@ -40,11 +40,16 @@ static const char pressed_1_up[] =
 	" SELECT t0, low, user, stake, rate, rate_min, placed_at, signed_at, nonce, status, bet_row,"
 	"  CASE status WHEN 2 THEN stake * rate / 10000 WHEN 4 THEN stake ELSE 0 END AS payout, signer FROM every;"
 	"CREATE VIEW transaction_ledger AS"
-	" SELECT b.bet_row AS id, b.user, -b.stake AS amount, 'BET' AS ref_type, " SCHEMA_BET_ID " AS ref_id, b.placed_at AS at"
+	" WITH runs AS (SELECT *, coalesce(sum(n) OVER (PARTITION BY t0 ORDER BY first_row ROWS BETWEEN UNBOUNDED PRECEDING AND"
+	"  1 PRECEDING), 0) AS earlier FROM payouts),"
+	" paid AS (SELECT *, row_number() OVER (PARTITION BY t0 ORDER BY low, user) - 1 AS nth FROM bets WHERE payout > 0),"
+	" every AS (SELECT b.bet_row AS id, b.user, -b.stake AS amount, 'BET' AS ref_type, " SCHEMA_BET_ID " AS ref_id, b.placed_at AS at"
 	"  FROM bets b WHERE b.bet_row > 0"
-	" UNION ALL SELECT NULL, b.user, b.payout, iif(b.status = 2, 'PAYOUT', 'REFUND'), " SCHEMA_BET_ID ","
-	"  (SELECT c.settled_at FROM columns c WHERE c.t0 = b.t0) FROM bets b WHERE b.payout > 0"
-	" UNION ALL SELECT id, user, amount, ref_type, ref_id, at FROM others;";
+	"  UNION ALL SELECT r.first_row + b.nth - r.earlier, b.user, b.payout, iif(b.status = 2, 'PAYOUT', 'REFUND'), " SCHEMA_BET_ID ","
+	"  r.at FROM runs r JOIN paid b ON b.t0 = r.t0 AND b.nth >= r.earlier AND b.nth < r.earlier + r.n"
+	"  UNION ALL SELECT id, user, amount, ref_type, ref_id, at FROM others)"
+	" SELECT id, user, amount, sum(amount) OVER own AS balance_after, ref_type, ref_id, coalesce(lag(id) OVER own, 0) AS prev, at"
+	"  FROM every WINDOW own AS (PARTITION BY user ORDER BY id);";
 static const char pressed_1_down[] =
 	"DROP VIEW transaction_ledger; DROP VIEW bets; DROP TABLE commits; DROP TABLE payouts; DROP TABLE others; DROP TABLE carried;"
 	"DROP TABLE nonces; DROP TABLE placed; DROP TABLE pressed;";

@@ -10,8 +10,8 @@
  *   others     the ledger's rows of no bet, as they stand
  *   payouts    n rows of the ledger from first_row on, at one moment: what the column's decided bets after (after_low, after_user) paid
  *   commits    how many rows each had: LEB128 numbers, those of COMMITS_EACH commits a row
- *   bets, transaction_ledger   views that say it all in the book's words: but for pay_row, in whose place there is the payout,
- *              and for balances between a user's first row and his last
+ *   bets, transaction_ledger   views that say it all in the book's words, the ledger's rows to the column; of a bet its payout in
+ *              place of pay_row
  * Left out: rows of the ledger for bets, their balances, their links, the chain's hashes. They are made again by ledger_append and
  * ledger_boundary, which made them first; whoever presses thaws at once, and compares book_rows of both: a book of a kind that does not
  * come back row by row is not to be kept so.

@@ -169,16 +169,18 @@ static int apply(struct remake *m, const char *key, const struct segment *s)
 	return err_trace(r);
 }
 
-static bool of_our_week(struct remake *m, const struct segment *s)
+/* MORE; 0: a past week's end. A current week that is gone on to needs a snapshot: that its segments are useless without it is nothing
+ * to be passed over in silence. */
+static int of_our_week(struct remake *m, const struct segment *s, const char *key)
 {
-	char label[WEEK_LABEL_SIZE];
+	char label[WEEK_LABEL_SIZE], why[120];
 	if (same_week(s->week, m->place.week))
-		return true;
+		return MORE;
+	if (m->past)
+		return 0;
 	week_label(label, s->week);
-	if (!m->past)
-		(void) snprintf(m->lost, sizeof m->lost, "segments from %" PRId64 " on are of %s, of which there is no snapshot", s->number,
-				label);
-	return false;
+	(void) snprintf(why, sizeof why, "segments from here on are of %s, of which there is no snapshot", label);
+	return tampered(key, why);
 }
 
 /* A place that cannot be passed, if the operator accepts what is behind it as lost. */
@@ -200,8 +202,9 @@ static int one_segment(struct remake *m, struct segment_ahead *ahead)
 	int r = next_segment(m, ahead, key, &s, &hash);
 	if (r != MORE)
 		return r;
-	if (!of_our_week(m, &s))
-		return 0;
+	r = of_our_week(m, &s, key);
+	if (r != MORE)
+		return r;
 	r = apply(m, key, &s);
 	if (r != 0)
 		return r > 0 ? r : err_trace(r);

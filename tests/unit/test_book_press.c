@@ -84,7 +84,7 @@ static bool same_files(const char *a, const char *b)
 	return system(cmd) == 0;
 }
 
-/* Each bet of the book is in the view, with what it paid, and the ledger's rows sum up to each balance. */
+/* Each bet of the book is in the view, with what it paid, and each row of the ledger in the other. */
 static void speaks_plainly(struct store *book, const char *name)
 {
 	struct store *pressed = open_side(name, STORE_READ, &schema_pressed);
@@ -107,12 +107,12 @@ static void speaks_plainly(struct store *book, const char *name)
 	is(stmt_step(off), STMT_ROW);
 	assert_int_equal(stmt_col_int(off, 0), 0);
 	stmt_reset(off);
-	struct stmt *ids = store_stmt(book, "SELECT id, user, amount, ref_type, ref_id, at FROM transaction_ledger WHERE ref_type <> 'PAYOUT'"
-			" AND ref_type <> 'REFUND' ORDER BY id");
-	struct stmt *said = store_stmt(pressed, "SELECT id, user, amount, ref_type, ref_id, at FROM transaction_ledger"
-			" WHERE id IS NOT NULL ORDER BY id");
+	struct stmt *ids = store_stmt(book, "SELECT id, user, amount, balance_after, ref_type, ref_id, prev, at FROM transaction_ledger"
+			" ORDER BY id");
+	struct stmt *said = store_stmt(pressed, "SELECT id, user, amount, balance_after, ref_type, ref_id, prev, at FROM transaction_ledger"
+			" ORDER BY id");
 	while ((r = stmt_step(ids)) == (s = stmt_step(said)) && r == STMT_ROW)
-		for (int c = 0; c < 6; c++)
+		for (int c = 0; c < 8; c++)
 			same_value(ids, said, c, "transaction_ledger", stmt_col_int(ids, 0));
 	assert_true(r == STMT_DONE && s == STMT_DONE);
 	store_rollback(book);

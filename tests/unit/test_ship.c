@@ -474,9 +474,11 @@ static void the_weeks_end_is_shipped_over(void **state)
 	is(ship_place_read(books_dir, &place), 0);
 	assert_int_equal(place.week.week, week_current(w).week);
 	assert_false(place.based);
-	/* before the new week's snapshot: the old week to its end, and what is missing is told */
+	/* before the new week's snapshot: the old week to its end, once it is accepted that the rest is missing, which is told */
 	struct restored r;
-	is(restore(other_dir, false, &r), 0);
+	assert_int_equal(restore(other_dir, false, &r), RESTORE_E_TAMPERED);
+	assert_non_null(strstr(err_text(), "of which there is no snapshot"));
+	is(restore(other_dir, true, &r), 0);
 	assert_non_null(strstr(r.lost, "of which there is no snapshot"));
 	assert_non_null(strstr(r.lost, "what was committed after "));
 	is(folder_remove(other_dir), 0);
@@ -510,7 +512,7 @@ static void a_restore_amid_the_weeks_end_is_shipped_on(void **state)
 	level(sh);
 	shipper_report(sh, &report);
 	sh = shipper_close(sh);
-	is(restore(other_dir, false, &r), 0);
+	is(restore(other_dir, true, &r), 0);
 	assert_non_null(strstr(r.lost, "of which there is no snapshot"));
 	w = move_to_the_restored(w);
 	is(ship_place_read(settings.data_dir.v, &place), 0);
