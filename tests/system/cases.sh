@@ -10,8 +10,8 @@ fresh_install()
 	# The replay's addresses are the site's; the rest of tap.env is the install's.
 	{ cat systemd/tap.env.example && site_settings; } >"$work/$machine/root/etc/tap-trading/tap.env"
 	m /root/release/r1/host install --origin https://tap.example.com || return
-	[ "$(current_release)" = r1 ] && all_ready && [ -z "$(m systemctl --failed --no-legend)" ] || return
-	m curl -fsS -k --resolve tap.example.com:443:127.0.0.1 https://tap.example.com/ -o /dev/null || return
+	[ "$(current_release)" = r1 ] && await 60 all_ready && [ -z "$(m systemctl --failed --no-legend)" ] || return
+	await 30 m curl -fsS -k --resolve tap.example.com:443:127.0.0.1 https://tap.example.com/ -o /dev/null || return
 	[ "$(m curl -sS -o /dev/null -w '%{http_code} %{redirect_url}' -H 'Host: tap.example.com' http://127.0.0.1/x)" = '308 https://tap.example.com/x' ]
 }
 
@@ -26,11 +26,11 @@ install_from_a_clone()
 	done
 	{ cat systemd/tap.env.example && site_settings; } >"$work/$machine/root/etc/tap-trading/tap.env"
 	m sh -c 'cd /root/clone && scripts/install --origin https://tap.example.com' || return
-	all_ready && [[ $(current_release) = *-$(git -C "$at" rev-parse --short HEAD) ]] || return
+	await 60 all_ready && [[ $(current_release) = *-$(git -C "$at" rev-parse --short HEAD) ]] || return
 	before=$(state_of_install)
 	# And again: built from the same sources it is the same release, and nothing else changes either.
 	m sh -c 'cd /root/clone && scripts/install --origin https://tap.example.com' || return
-	[ "$before" = "$(state_of_install)" ] && all_ready
+	[ "$before" = "$(state_of_install)" ] && await 60 all_ready
 }
 
 state_of_install()
@@ -43,7 +43,7 @@ install_again()
 	local before
 	before=$(state_of_install)
 	m /root/release/r1/host install --origin https://tap.example.com || return
-	[ -n "$before" ] && [ "$before" = "$(state_of_install)" ] && all_ready
+	[ -n "$before" ] && [ "$before" = "$(state_of_install)" ] && await 60 all_ready
 }
 
 # Each unit that is there, of a template an instance.
@@ -62,7 +62,7 @@ units_are_tight()
 		sum=$((sum + bytes))
 	done
 	reason="$n units, exposure at most $((worst / 10)).$((worst % 10)), limits sum to $((sum >> 20)) MB"
-	[ "$n" -ge 14 ] && [ "$sum" -lt $((8 << 30)) ] && [ "$(m systemctl show -P MemoryMax tap-trading.slice)" -lt $((8 << 30)) ] && all_ready
+	[ "$n" -ge 14 ] && [ "$sum" -lt $((8 << 30)) ] && [ "$(m systemctl show -P MemoryMax tap-trading.slice)" -lt $((8 << 30)) ] && await 60 all_ready
 }
 
 # Two workers that run for one connection: who is late must not wait in accept(), or all whom it serves wait with it.
@@ -109,7 +109,7 @@ deploy_under_load()
 	took=$((SECONDS - took))
 	load_end_now deploy || return
 	load_reason=$reason
-	[ "$(current_release)" = r2 ] && all_ready && told_is_in_the_book || return
+	[ "$(current_release)" = r2 ] && await 60 all_ready && told_is_in_the_book || return
 	gap=$(longest_gap "$since")
 	reason="$took s; $load_reason; longest way between ticks $gap ms"
 	[ "$took" -lt "$(patience 300)" ] && [ "$gap" -le "$(patience 1000)" ]
@@ -125,7 +125,7 @@ rollback_under_load()
 	took=$((SECONDS - took))
 	load_end_now rollback || return
 	load_reason=$reason
-	[ "$(current_release)" = r1 ] && all_ready && told_is_in_the_book || return
+	[ "$(current_release)" = r1 ] && await 60 all_ready && told_is_in_the_book || return
 	reason="$took s; $load_reason"
 	[ "$took" -lt "$(patience 60)" ]
 }
@@ -140,7 +140,7 @@ bad_release_goes_back()
 	sleep 1
 	m /opt/tap-trading/releases/bad/host activate bad && return 1
 	load_end_now bad || return
-	[ "$(current_release)" = r1 ] && all_ready
+	[ "$(current_release)" = r1 ] && await 60 all_ready
 }
 
 came_back()
