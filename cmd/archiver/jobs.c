@@ -181,6 +181,11 @@ static int64_t drill(struct jobs *j)
 	int r = remote_drill(j->s, j->dir, now_ms, is_stopping, j, &d);
 	if (r == -ECANCELED)
 		return now_ms;
+	if (r < 0 && remote_snapshot_wanted(j->s)) { /* a week began meanwhile, and its snapshot waits for this thread */
+		log_notice("drill: put off until the new week has its snapshot: %s", err_text());
+		err_clear();
+		return now_ms + JOBS_RETRY_MS;
+	}
 	lock(j);
 	j->report.drill = d;
 	(void) snprintf(j->report.drill_failure, sizeof j->report.drill_failure, "%.250s", r < 0 ? err_text() : "");
