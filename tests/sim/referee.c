@@ -127,12 +127,18 @@ static void settle_bet(struct model_bet *b, const struct verdict *v)
 	r.counts.paid += b->payout;
 }
 
+/* It decides at its start, by its own clock, whether it was away for long; by then the first columns that it has to catch up with
+ * may have bets, so that the first that it passes over is not as old. */
+void referee_resolver_began(void)
+{
+	bool long_away = r.any_column && sim.true_ms - r.next_s * 1000 > CATCH_UP_S * 1000 - STEP_MAX_MS;
+	r.sparse_until_s = long_away ? (sim.true_ms + STEP_MAX_MS) / 1000 : 0;
+}
+
 /* After a stop of more than CATCH_UP_S a resolver may pass over columns that have neither ticks nor bets (due.h); what comes next
  * is chained to nothing. */
 static void pass_over(int64_t to_s)
 {
-	if (sim.true_ms - r.next_s * 1000 > CATCH_UP_S * 1000 - STEP_MAX_MS)
-		r.sparse_until_s = (sim.true_ms + STEP_MAX_MS) / 1000;
 	MUST(r.next_s < r.sparse_until_s, "column %" PRId64 " is asked for, %" PRId64 " is next", to_s, r.next_s);
 	for (; r.next_s < to_s; r.next_s += W) {
 		struct verdict passed = verdict_of(r.next_s, true, r.digest);

@@ -20,6 +20,8 @@ struct wallet referee_wallet(int w);
 int64_t referee_balance(int w);
 int referee_withdraws(int w, int64_t micros); /* what such a request must be answered: 0, WITHDRAW_E_SUSPENDED, WITHDRAW_E_FUNDS */
 
+/* A resolver was started, and what the book had for it is known (referee_look). */
+void referee_resolver_began(void);
 /* The resolver asks for a column's ticks: what it will decide by is known now. */
 void referee_asked(int64_t t0_s, bool answered);
 /* It told a player of a decided bet. */

@@ -38,6 +38,7 @@ static void start_resolver(void)
 {
 	resolver_proc_start(&world.s);
 	referee_look();
+	referee_resolver_began();
 }
 
 /* The resolver too, when the power is cut. */
