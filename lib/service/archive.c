@@ -20,7 +20,8 @@ static const int64_t WEEK_MS = INT64_C(7) * 86400000;
 void archive_conf(const struct settings *s, struct archive_conf *ret)
 {
 	*ret = (struct archive_conf){ .data_dir = s->data_dir.v, .level = s->archive_level, .window_log = s->archive_window_log,
-		.cpu_percent = s->archive_cpu_percent, .multipart_bytes = s->archive_multipart_bytes,
+		.cpu_percent = s->archive_cpu_percent, .bytes_per_second = s->archive_bytes_per_second,
+		.multipart_bytes = s->archive_multipart_bytes,
 		.part_bytes = s->archive_part_bytes, .keep_weeks = s->archive_keep_weeks };
 	settings_s3(s, &ret->s3);
 }
@@ -131,7 +132,7 @@ static void job_end(struct job *j)
 static int job_begin(struct job *j, const struct archive_conf *conf, struct week *w, int64_t now_ms)
 {
 	char lock[ARCHIVE_PATH_MAX];
-	*j = (struct job){ .conf = conf, .w = w, .now_ms = now_ms, .lock_fd = -1 };
+	*j = (struct job){ .conf = conf, .w = w, .now_ms = now_ms, .lock_fd = -1, .pace.fd = -1 };
 	if ((size_t) snprintf(j->dir, sizeof j->dir, "%s/archive", conf->data_dir) >= sizeof j->dir)
 		return err_say(-ENAMETOOLONG, "%s is too long", conf->data_dir);
 	if (mkdir(j->dir, 0750) < 0 && errno != EEXIST)
