@@ -43,11 +43,14 @@ struct archive_conf {
 	int64_t keep_weeks;                  /* from a week's end, or its last fetch, to its purge */
 	/* Told of each step when it is done and recorded, "2026_w47: packed"; may be NULL. */
 	void (*step)(void *u, const char *text);
-	/* Told, from any thread, whenever the step at hand came on: a bit was worked off, or sent, or received; may be NULL. */
-	void (*moved)(void *u);
+	/* Told of each step when it begins, "2026_w47: being packed"; may be NULL. */
+	void (*begins)(void *u, const char *text);
+	/* Told, on another thread too, whenever the step at hand came on: bytes were read or written here, perhaps none while something was
+	 * reckoned; may be NULL. What goes over the line is told to .s3.moved. */
+	void (*moved)(void *u, int64_t bytes);
 	void *u;
 };
-/* stopping of .s3, .step and .moved are the caller's to set. */
+/* stopping and moved of .s3, .step, .begins and .moved are the caller's to set. */
 void archive_conf(const struct settings *s, struct archive_conf *ret);
 
 struct archive_done {

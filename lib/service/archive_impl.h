@@ -21,7 +21,7 @@ struct job {
 	struct week *w;
 	struct s3 *s3;             /* opened when it is first needed */
 	int lock_fd;
-	int64_t now_ms;
+	int64_t began_ms, began_mono_ms; /* as the caller said, which is also when it began */
 	struct pace pace;          /* of the thread that works on it */
 	char dir[ARCHIVE_PATH_MAX - 64]; /* DIR/archive */
 	/* the week at hand */
@@ -64,6 +64,9 @@ MUST_CHECK int archive_bring_back(struct job *j);
 
 MUST_CHECK int archive_record(struct job *j); /* j->a into meta.db */
 MUST_CHECK int archive_audit(struct job *j, const char *what);
+/* A run may last for hours: what is recorded has the time at which it was. */
+int64_t archive_now_ms(const struct job *j);
+void archive_begins(const struct job *j, const char *what);
 void archive_told(const struct job *j, const char *what);
 MUST_CHECK int archive_s3(struct job *j);
 /* An S3_E_* as an ARCHIVE_E_*, its sentence kept; others as they are. */

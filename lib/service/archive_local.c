@@ -291,7 +291,7 @@ int archive_purge(struct job *j)
 		r = remove_local(j);
 	if (r != 0)
 		return r;
-	j->a.purged_ms = j->now_ms;
+	j->a.purged_ms = archive_now_ms(j);
 	j->info.local = false;
 	r = archive_record(j);
 	if (r == 0)

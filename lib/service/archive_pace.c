@@ -46,7 +46,7 @@ int archive_pace(struct job *j)
 	if (cpu_us < BURST_US && p->bytes < PIECE)
 		return 0;
 	if (j->conf->moved)
-		j->conf->moved(j->conf->u);
+		j->conf->moved(j->conf->u, p->bytes);
 	p->due_us = (p->due_us > p->began_us ? p->due_us : p->began_us) + price_us(j, cpu_us);
 	for (int64_t now = clk_mono_ms(); now < p->due_us / 1000 && !archive_is_to_stop(j); now = clk_mono_ms())
 		(void) clk_sleep_until_ms(p->due_us / 1000 - now > NAP_MS ? now + NAP_MS : p->due_us / 1000);

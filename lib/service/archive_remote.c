@@ -317,7 +317,7 @@ int archive_verify(struct job *j)
 	if (r != 0)
 		return r;
 	j->a.state = WEEK_ARCHIVE_VERIFIED;
-	j->a.verified_ms = j->now_ms;
+	j->a.verified_ms = archive_now_ms(j);
 	r = archive_record(j);
 	if (r == 0)
 		archive_told(j, "verified");
@@ -387,7 +387,7 @@ int archive_bring_back(struct job *j)
 	}
 	(void) snprintf(what, sizeof what, "archive of %s was fetched and compared", j->label);
 	r = archive_audit(j, what);
-	j->a.fetched_ms = j->now_ms; /* before the file is there, so that it is not purged at once */
+	j->a.fetched_ms = archive_now_ms(j); /* before the file is there, so that it is not purged at once */
 	if (r == 0)
 		r = archive_record(j);
 	if (r == 0)
