@@ -159,8 +159,8 @@ MUST_CHECK int store_gate_enter(struct store *s);
 void store_gate_leave(struct store *s);
 
 /* From now on, until it is NULL: cb is told of every piece that a store which this thread opens reads or writes, once it is done, and may
- * sleep there. So what runs long (a copy, a check, a commit of much) takes only as much of processor and disk as it is given. The stores are
- * closed before cb changes, and are this thread's alone. */
+ * sleep there. So what runs long (a copy, a check, a commit of much) takes only as much of processor and disk as it is given.
+ * The stores are closed before cb changes, and are this thread's alone. */
 typedef void store_pace_cb(void *u, int64_t bytes, bool written);
 void store_pace(store_pace_cb *cb, void *u);
 
