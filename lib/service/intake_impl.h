@@ -1,7 +1,7 @@
 /* intake_impl.h - what the files of intake share; nobody else includes it.
- * intake.c starts, stops, queues, by the rule of intake_queue.h; intake_door.c is the trip to Redis; intake_writer.c the transactions; intake_admit.c decides
- * one tap, intake_own.c by what the player and his key set; intake_announce.c speaks after the commit; intake_nonces.c remembers
- * what was decided. */
+ * intake.c starts, stops, queues, by the rule of intake_queue.c; intake_door.c is the trip to Redis; intake_writer.c the
+ * transactions; intake_admit.c decides one tap, intake_own.c by what the player and his key set; intake_announce.c speaks after
+ * the commit; intake_nonces.c remembers what was decided. */
 #ifndef TAP_INTAKE_IMPL_H
 #define TAP_INTAKE_IMPL_H
 

@@ -6,9 +6,10 @@
  * ordinary use), and afterwards for as long again, in which it catches up. And while what waits, with all that was refused in the last
  * second, is no more than a turn of the writer, no more came than can be done. Under overload it is the refusals that keep that sum
  * high, however short they keep the queue.
- * Always true: nobody enters behind one who has waited for QUEUE_HELD_US; behind few, or within its patience, nobody is refused sooner;
- *   a second after the last refusal it is as if there had been none.
- * Units: monotonic microseconds that the caller gives, hardly ever back; "worked" is the taps' time. Thread: none; under the caller's lock. */
+ * Always true: nobody enters behind one who has waited for QUEUE_HELD_US; behind few, or within its patience, nobody is refused
+ *   sooner; a second after the last refusal it is as if there had been none.
+ * Units: monotonic microseconds that the caller gives, hardly ever back; "worked" is the taps' time.
+ * Thread: none; under the caller's lock. */
 #ifndef TAP_INTAKE_QUEUE_H
 #define TAP_INTAKE_QUEUE_H
 
