@@ -1,10 +1,12 @@
 # Thin on purpose: each target is a script that can be read and run by itself.
-.PHONY: help run test coverage torture torture-steps soak mutants fuzz bench build install format check clean bench-ws bench-page
+.PHONY: help run test coverage torture torture-report torture-steps storm soak mutants fuzz bench build install format check clean bench-ws bench-page
 
 help:
 	@echo 'make run      build and start the whole product here (PORT=8000, FEED=live for the real venues)'
 	@echo 'make test     build and run every test; the last line is "N passed, N failed"'
 	@echo 'make torture  the whole product under faults dealt by dice, with a referee; TORTURE_SECONDS=300, goes on where it was'
+	@echo 'make torture-report  what all calls of it have done together'
+	@echo 'make storm    a million faults by dice in the simulated world: about an hour of processor, resumable; TORTURE_MINUTES as below'
 	@echo 'make torture-steps  the long forms of the tests of money, resumable; TORTURE_MINUTES=120 bounds a run'
 	@echo 'make soak     1,000 bets a second and 2,000 players for SOAK_SECONDS=120: what grows, with its interval'
 	@echo 'make mutants  break a promise at a time in a copy of the tree, and see that its test fails'
@@ -28,6 +30,12 @@ torture:
 	@scripts/deps test system
 	@[ -n "$(SKIP_BUILD)" ] || { cmake --preset release && cmake --build --preset release && scripts/web; } >/dev/null
 	@exec env E2E_PRESET=release tests/torture/run
+
+torture-report:
+	@exec node tests/torture/report.mjs
+
+storm:
+	@exec scripts/torture storm_1 storm_2 storm_3 storm_4 storm_5
 
 torture-steps:
 	@exec scripts/torture

@@ -98,6 +98,8 @@ static bool next_batch(struct announcer *a)
 		a->first = (a->first + 1) % ANNOUNCE_MAX;
 		a->n--;
 	}
+	if (a->n == 0)
+		a->first = 0; /* else all of the ring would come into memory, a little with each column */
 	return true;
 }
 

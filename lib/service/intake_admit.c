@@ -6,7 +6,7 @@
 #include "err.h"
 #include "intake_impl.h"
 
-enum { RECALL_MAX = 1024 };
+enum { RECALL_MAX = 1024, NOBODY = 0 /* no account's number */ };
 
 static struct bet bet_of(const struct tap *t, int64_t now_ms)
 {
@@ -262,16 +262,16 @@ static int look_up(struct intake *in, struct store *db, const struct tap *t, str
 {
 	*k = (struct known){ .has_account = false };
 	int r = ledger_account(db, &t->wallet, &k->account);
-	if (r != 0)
-		return r < 0 ? err_trace(r) : 0;
-	k->has_account = true;
-	r = book_may_put(db, k->account.user, &t->cell);
+	if (r < 0)
+		return err_trace(r);
+	k->has_account = r == 0;
+	r = book_may_put(db, k->has_account ? k->account.user : NOBODY, &t->cell);
 	k->decided = r == BOOK_E_DECIDED;
 	if (r == BOOK_E_EXISTS) {
 		r = book_bet(db, k->account.user, &t->cell, &k->bet);
 		k->has_bet = r == 0;
 	}
-	if (r >= 0 && k->decided)
+	if (r >= 0 && k->decided && k->has_account)
 		r = look_up_in_past(in, t, k, now_ms);
 	return r < 0 ? err_trace(r) : 0;
 }

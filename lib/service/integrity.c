@@ -20,11 +20,11 @@ static int finding(struct integrity *i, const char *where, const char *what)
 	return INTEGRITY_E_DRIFT;
 }
 
-static int check_pages(struct store *db, bool full, struct integrity *ret)
+static int check_pages(struct store *db, const char *where, bool full, struct integrity *ret)
 {
 	char text[256];
 	int r = store_check(db, full, text, sizeof text);
-	return r > 0 ? finding(ret, "file", text) : err_trace(r);
+	return r > 0 ? finding(ret, where, text) : err_trace(r);
 }
 
 static int check_players(struct store *db, struct integrity *ret)
@@ -138,7 +138,7 @@ static int check_audit_log(struct week *w, struct integrity *ret)
 int integrity_of_store(struct store *db, enum integrity_how how, struct integrity *ret)
 {
 	*ret = (struct integrity){ 0 };
-	int r = check_pages(db, how == INTEGRITY_FULL, ret);
+	int r = check_pages(db, "file", how == INTEGRITY_FULL, ret);
 	if (r == 0)
 		r = store_begin(db);
 	if (r != 0)
@@ -152,7 +152,9 @@ int integrity_of_current(struct week *w, enum integrity_how how, struct integrit
 {
 	struct store *db;
 	*ret = (struct integrity){ 0 };
-	int r = check_pages(week_store(w), how == INTEGRITY_FULL, ret);
+	int r = check_pages(week_store(w), "file", how == INTEGRITY_FULL, ret);
+	if (r == 0)
+		r = check_pages(week_meta(w), "meta.db", how == INTEGRITY_FULL, ret);
 	if (r != 0)
 		return r;
 	r = week_begin(w, &db);

@@ -22,8 +22,8 @@ struct integrity {
 	char finding[320]; /* "" when all is well */
 };
 
-/* 0: whole; INTEGRITY_E_DRIFT with the first finding; <0: it could not be looked at. full: every page of the file and its
- * indexes, else a quick look at them; the audits are whole either way. w: READ, outside a transaction. */
+/* 0: whole; INTEGRITY_E_DRIFT with the first finding; <0: it could not be looked at. full: every page of the file and of
+ * meta.db and their indexes, else a quick look at them; the audits are whole either way. w: READ, outside a transaction. */
 enum { INTEGRITY_E_DRIFT = 1 };
 MUST_CHECK int integrity_check(struct week *w, bool full, struct integrity *ret);
 

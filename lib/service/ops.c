@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <malloc.h>
 #include <math.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -148,6 +149,13 @@ static double resident_bytes(void)
 	return (double) pages * (double) sysconf(_SC_PAGESIZE);
 }
 
+/* What malloc gave out and did not get back: of a leak it tells more than resident memory, which holds holes too. */
+static double heap_bytes(void)
+{
+	struct mallinfo2 m = mallinfo2();
+	return (double) m.uordblks + (double) m.hblkhd;
+}
+
 static double open_files(void)
 {
 	DIR *d = opendir("/proc/self/fd");
@@ -177,6 +185,7 @@ static void process_metrics(struct buf *out)
 			(double) (use.ru_utime.tv_sec + use.ru_stime.tv_sec) +
 					(double) (use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1e6);
 	ops_gauge(out, "tap_process_resident_memory_bytes", "resident memory", resident_bytes());
+	ops_gauge(out, "tap_process_heap_bytes", "memory that is allocated and not freed", heap_bytes());
 	ops_gauge(out, "tap_process_open_fds", "open file descriptors", open_files());
 	ops_family(out, "tap_log_lines_total", "lines logged, or left out for their level", "counter");
 	for (size_t i = 0; i < ARRAY_LEN(levels); i++)

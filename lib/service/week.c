@@ -252,6 +252,11 @@ struct store *week_store(struct week *w)
 	return w->book;
 }
 
+struct store *week_meta(struct week *w)
+{
+	return w->meta;
+}
+
 struct clk_week week_current(const struct week *w)
 {
 	return w->current;

@@ -37,6 +37,8 @@ MUST_CHECK int week_look_begin(struct week *w, struct store **ret_db);
 void week_look_end(struct week *w);
 /* The current file, for checkpoint and statistics; not inside a transaction of it. Borrowed until the next week_begin. */
 struct store *week_store(struct week *w);
+/* meta.db, for a check of its pages; not inside a transaction of it. Borrowed until week_close. */
+struct store *week_meta(struct week *w);
 struct clk_week week_current(const struct week *w);
 int64_t week_opened_ms(const struct week *w); /* when the current file was made */
 /* bets_2026_w47.db */

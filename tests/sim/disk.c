@@ -139,6 +139,7 @@ static int meet(enum shim_op op, const char *path, sqlite3_int64 at, const void 
 	disk.met = disk.armed;
 	disk.armed = DISK_NONE;
 	disk.count[disk.met]++;
+	sim.faults++;
 	if (disk.met == DISK_KILL || disk.met == DISK_POWER) {
 		disk.dead = true;
 		disk.power = disk.met == DISK_POWER;

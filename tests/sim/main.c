@@ -1,16 +1,19 @@
-/* test_sim [--seed N] [--columns N] [--worlds N]: plays worlds, each a process with a seed of its own, two at a time; the same from
- * TAP_SIM_SEED, TAP_SIM_COLUMNS (of all worlds together), TAP_SIM_WORLDS. Without a seed the clock gives one; it is told. A world that
- * fails tells its seed: --seed N --worlds 1 plays it again, column by column the same. */
+/* test_sim [--seed N] [--columns N] [--worlds N] [--storm N]: plays worlds, each a process with a seed of its own, two at a time; the
+ * same from TAP_SIM_SEED, TAP_SIM_COLUMNS (of all worlds together), TAP_SIM_WORLDS, TAP_SIM_STORM (faults befall so many times as often).
+ * Without a seed the clock gives one; it is told. A world that fails tells its seed: --seed N --worlds 1 plays it again, column by column
+ * the same. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "../support/folder.h"
+#include "sim.h"
 #include "world.h"
 
 enum { COLUMNS_PRESET = 4000, WORLDS_PRESET = 2, AT_ONCE = 2 };
@@ -34,6 +37,8 @@ static uint64_t option(int argc, char **argv, const char *name, const char *env,
 			text = argv[i + 1];
 	return text ? number(text, name) : preset;
 }
+
+static int64_t *faults; /* of the worlds that ended whole; theirs and ours */
 
 struct running {
 	pid_t pid;
@@ -65,6 +70,7 @@ static void start(struct running *running, uint64_t seed, int64_t columns)
 	running[i] = (struct running){ fork(), seed };
 	if (running[i].pid == 0) {
 		world_play(seed, columns);
+		(void) __atomic_add_fetch(faults, sim.faults, __ATOMIC_RELAXED);
 		exit(0);
 	}
 	if (running[i].pid < 0) {
@@ -78,13 +84,20 @@ int main(int argc, char **argv)
 	uint64_t seed = option(argc, argv, "--seed", "TAP_SIM_SEED", (uint64_t) time(NULL));
 	uint64_t columns = option(argc, argv, "--columns", "TAP_SIM_COLUMNS", COLUMNS_PRESET);
 	uint64_t worlds = option(argc, argv, "--worlds", "TAP_SIM_WORLDS", WORLDS_PRESET);
+	sim.storm = option(argc, argv, "--storm", "TAP_SIM_STORM", 1);
 	struct running running[AT_ONCE] = { { 0, 0 } };
 	int failed = 0;
-	if (argc % 2 == 0 || worlds == 0 || columns < worlds) {
-		(void) fputs("usage: test_sim [--seed N] [--columns N] [--worlds N]\n", stderr);
+	if (argc % 2 == 0 || worlds == 0 || columns < worlds || sim.storm == 0) {
+		(void) fputs("usage: test_sim [--seed N] [--columns N] [--worlds N] [--storm N]\n", stderr);
 		return EX_USAGE;
 	}
-	(void) printf("TAP_SIM_SEED=%" PRIu64 " TAP_SIM_COLUMNS=%" PRIu64 " TAP_SIM_WORLDS=%" PRIu64 "\n", seed, columns, worlds);
+	faults = mmap(NULL, sizeof *faults, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (faults == MAP_FAILED) {
+		perror("sim: mmap");
+		return EX_OSERR;
+	}
+	(void) printf("TAP_SIM_SEED=%" PRIu64 " TAP_SIM_COLUMNS=%" PRIu64 " TAP_SIM_WORLDS=%" PRIu64 " TAP_SIM_STORM=%" PRIu64 "\n", seed,
+			columns, worlds, sim.storm);
 	(void) fflush(stdout);
 	world_parent = getpid();
 	for (uint64_t i = 0; i < worlds; i++) {
@@ -97,6 +110,6 @@ int main(int argc, char **argv)
 	if (failed)
 		(void) printf("%d of %" PRIu64 " worlds failed\n", failed, worlds);
 	else
-		(void) printf("every world is whole\n");
+		(void) printf("every world is whole: %" PRId64 " faults by dice\n", *faults);
 	return failed != 0;
 }

@@ -169,7 +169,7 @@ int __wrap_history_column(struct bus *bus, int64_t t0_s, int64_t column_s, struc
 		bool *ret_anchor, int64_t *ret_redis_ms)
 {
 	(void) bus;
-	bool cut = redis.down || one_in(50); /* an answer may be lost on its way */
+	bool cut = redis.down || fault_one_in(50); /* an answer may be lost on its way */
 	referee_asked(t0_s, !cut);
 	if (cut)
 		return err_say(-ENOTCONN, "the fake Redis is away");
@@ -228,7 +228,7 @@ struct auth_door *__wrap_auth_door_close(struct auth_door *d)
 /* A cut trip may have spent the nonces before its answer was lost. */
 int __wrap_auth_door_ask(struct auth_door *d, struct bus *bus, struct auth_knock *knocks, size_t n, bool spend, int64_t now_us)
 {
-	bool lost = one_in(100);
+	bool lost = fault_one_in(100);
 	(void) d, (void) bus, (void) now_us;
 	for (size_t i = 0; i < n && !redis.down; i++)
 		knocks[i].verdict = verdict_of(&knocks[i], spend, sim.true_ms);

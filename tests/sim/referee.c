@@ -131,6 +131,9 @@ static void settle_bet(struct model_bet *b, const struct verdict *v)
  * may have bets, so that the first that it passes over is not as old. */
 void referee_resolver_began(void)
 {
+	r.next_s = r.recorded_s + W; /* what its predecessor passed over without recording what came next is open again */
+	memcpy(r.digest, r.recorded_digest, sizeof r.digest);
+	r.any_column = r.any_column && r.recorded_s;
 	bool long_away = r.any_column && sim.true_ms - r.next_s * 1000 > CATCH_UP_S * 1000 - STEP_MAX_MS;
 	r.sparse_until_s = long_away ? (sim.true_ms + STEP_MAX_MS) / 1000 : 0;
 }
@@ -233,6 +236,8 @@ static void record(const struct column *found)
 	c->recorded = true;
 	c->verdict = r.pending;
 	memcpy(r.digest, r.pending.digest, sizeof r.digest);
+	memcpy(r.recorded_digest, r.digest, sizeof r.digest);
+	r.recorded_s = r.next_s;
 	r.next_s += W;
 	r.counts.columns++;
 	r.counts.voids += c->verdict.is_void;

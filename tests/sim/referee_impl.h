@@ -43,6 +43,8 @@ struct referee {
 	int64_t sparse_until_s; /* a resolver that was long away may pass over what is empty before it */
 	bool any_column;
 	uint8_t digest[32];
+	int64_t recorded_s; /* the newest column in the book, and its digest; 0: none yet */
+	uint8_t recorded_digest[32];
 	struct verdict pending; /* what the column asked for last will be, when it is recorded now */
 	struct intake_tap unknown[TAPS]; /* could not be told */
 	size_t n_unknown;

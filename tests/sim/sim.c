@@ -20,7 +20,8 @@ int __wrap_statvfs64(const char *path, struct statvfs *ret);
 
 void sim_begin(uint64_t seed, int64_t start_ms)
 {
-	sim = (struct sim){ .seed = seed, .state = seed * 2 + 1, .start_ms = start_ms, .true_ms = start_ms };
+	sim = (struct sim){ .seed = seed, .state = seed * 2 + 1, .start_ms = start_ms, .true_ms = start_ms,
+		.storm = sim.storm };
 }
 
 /* splitmix64: any seed will do. */
@@ -42,6 +43,18 @@ bool one_in(uint64_t n)
 	return dice(n) == 0;
 }
 
+bool stormy_one_in(uint64_t n)
+{
+	return sim.storm && one_in(n > sim.storm ? n / sim.storm : 1);
+}
+
+bool fault_one_in(uint64_t n)
+{
+	bool befalls = stormy_one_in(n);
+	sim.faults += befalls;
+	return befalls;
+}
+
 int64_t sim_wall_ms(enum proc p)
 {
 	return sim.true_ms + sim.step_ms + sim.skew_ms[p];
@@ -58,8 +71,8 @@ void sim_fail(const char *fmt, ...)
 	va_start(ap, fmt);
 	(void) fprintf(stderr, "sim: seed %" PRIu64 ", column %" PRId64 ": ", sim.seed, sim.column);
 	(void) vfprintf(stderr, fmt, ap);
-	(void) fprintf(stderr, "\n%s%splay it again: test_sim --seed %" PRIu64 " --columns %" PRId64 " --worlds 1\n", err_text(),
-			*err_text() ? "\n" : "", sim.seed, sim.column + 1000);
+	(void) fprintf(stderr, "\n%s%splay it again: test_sim --seed %" PRIu64 " --columns %" PRId64 " --worlds 1 --storm %" PRIu64 "\n", err_text(),
+			*err_text() ? "\n" : "", sim.seed, sim.column + 1000, sim.storm);
 	va_end(ap);
 	exit(1);
 }

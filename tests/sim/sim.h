@@ -20,12 +20,16 @@ struct sim {
 	int64_t skew_ms[PROCS];
 	int64_t mono_us;     /* what calls took, on top of true_ms: grows */
 	enum proc running;   /* whose code runs */
+	uint64_t storm;      /* faults befall so many times as often; 1: as often as is written, 0: none does */
+	int64_t faults;      /* that befell */
 };
 extern struct sim sim;
 
-void sim_begin(uint64_t seed, int64_t start_ms);
+void sim_begin(uint64_t seed, int64_t start_ms); /* the storm stays as it was */
 uint64_t dice(uint64_t below);  /* even in 0 .. below - 1 */
 bool one_in(uint64_t n);
+bool stormy_one_in(uint64_t n); /* the same, more often in a storm */
+bool fault_one_in(uint64_t n);  /* that, and counted as a fault */
 int64_t sim_wall_ms(enum proc p);
 int64_t sim_mono_ms(void);
 

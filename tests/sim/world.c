@@ -148,17 +148,17 @@ static void end_week(void)
 
 static void redis_weather(void)
 {
-	if (one_in(300)) {
+	if (fault_one_in(300)) {
 		redis_down(true);
 		world.redis_back = sim.column + (int64_t) dice(20);
 	}
-	if (one_in(500)) {
+	if (fault_one_in(500)) {
 		redis_flush();
 		world.flushes++;
 	}
-	if (one_in(500))
+	if (fault_one_in(500))
 		redis_lose_last_second();
-	if (one_in(300)) {
+	if (fault_one_in(300)) {
 		redis_deaf(true);
 		world.ear_back = sim.column + (int64_t) dice(5);
 	}
@@ -170,23 +170,23 @@ static void redis_weather(void)
 
 static void clock_weather(void)
 {
-	if (one_in(1500)) {
+	if (fault_one_in(1500)) {
 		sim.step_ms = (int64_t) dice(60001) - 30000; /* there, and back again */
 		world.clock_back = sim.column + (int64_t) dice(20);
 		world.steps++;
 	}
 	if (sim.step_ms && sim.column >= world.clock_back)
 		sim.step_ms = 0;
-	if (one_in(1000))
+	if (fault_one_in(1000))
 		for (int p = PROC_API; p < PROCS; p++)
 			sim.skew_ms[p] = (int64_t) dice(201) - 100;
 }
 
 static void disk_weather(void)
 {
-	if (one_in(80))
+	if (stormy_one_in(80))
 		disk_arm((enum disk_fault) (DISK_KILL + dice(DISK_FAULTS - DISK_KILL)), 1 + (int) dice(80));
-	if (one_in(1500)) {
+	if (fault_one_in(1500)) {
 		disk_full(true);
 		world.disk_well = sim.column + 1 + (int64_t) dice(10);
 	}
@@ -196,15 +196,17 @@ static void disk_weather(void)
 
 static void weather(void)
 {
-	if (one_in(400))
+	if (fault_one_in(400))
 		market_silent((int64_t) dice(40000));
 	redis_weather();
 	clock_weather();
 	disk_weather();
-	if (one_in(2000))
+	if (fault_one_in(2000))
 		api_died();
-	if (one_in(2000) && resolver_proc_up())
+	if (stormy_one_in(2000) && resolver_proc_up()) {
+		sim.faults++;
 		resolver_died();
+	}
 	if (!resolver_proc_up() && sim.column >= world.resolver_back)
 		start_resolver();
 }
@@ -296,6 +298,7 @@ static void finish(void)
 	redis_down(false);
 	redis_deaf(false);
 	sim.step_ms = 0;
+	sim.storm = 0;
 	if (!resolver_proc_up())
 		start_resolver();
 	for (int i = 0; i < CALM_COLUMNS; i++, sim.column++)
@@ -338,8 +341,8 @@ static void tell(void)
 		if (c->results[i])
 			(void) printf(" %s %" PRId64, i == INTAKE_CONFIRMED ? "confirmed" : i == INTAKE_REPLAYED ? "replayed" :
 					intake_code((enum intake_result) i), c->results[i]);
-	(void) printf("\n  withdrawals decided %" PRId64 ", deaths %" PRId64 ", Redis emptied %" PRId64 ", clock steps %" PRId64 ", killed while writing %ld, power cut %ld, write failed"
-			" %ld, sync failed %ld\n", errands_withdrawals(), world.kills, world.flushes, world.steps, disk_count(DISK_KILL),
+	(void) printf("\n  faults by dice %" PRId64 "; withdrawals decided %" PRId64 ", deaths %" PRId64 ", Redis emptied %" PRId64 ", clock steps %" PRId64 ", killed while writing %ld, power cut %ld, write failed"
+			" %ld, sync failed %ld\n", sim.faults, errands_withdrawals(), world.kills, world.flushes, world.steps, disk_count(DISK_KILL),
 			disk_count(DISK_POWER), disk_count(DISK_WRITE_FAILS), disk_count(DISK_SYNC_FAILS));
 }
 

@@ -1,6 +1,8 @@
 // The torture chamber: tests/torture/run says how it is called. A round is a fresh world with its own seed; acts of it are a storm of
-// faults, the calm after it in which all must be as before by itself, and the referee's look. What was done is kept in state.json.
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+// faults, the calm after it in which all must be as before by itself, and the referee's look. Where the next call goes on is kept in
+// state.json; ledger.jsonl has a line for each round that was ever played, whatever its seed, and tests/torture/report.mjs sums it.
+import { execFileSync } from 'node:child_process';
+import { appendFileSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Dice } from '../e2e/lib/dice.mjs';
@@ -8,25 +10,33 @@ import { until } from '../e2e/lib/product.mjs';
 import { FAULTS } from './faults.mjs';
 import { Cheat, Punter } from './punter.mjs';
 import { Referee } from './referee.mjs';
+import { nothing, sum } from './report.mjs';
 import { Witness } from './witness.mjs';
 import { World, work } from './world.mjs';
 
 const env = (name, otherwise) => Number(process.env[name] || otherwise);
 const SECONDS = env('TORTURE_SECONDS', 300), ROUND = env('TORTURE_ROUND', 300), MOST = env('TORTURE_FAULTS', Infinity);
 const HEAL_MS = 60_000, CROWD = 30;
-const stateFile = path.join(work, 'state.json');
+const FEWEST = 8, MOST_OF_ACT = 28, PAUSE_MS = [50, 1300];
+const stateFile = path.join(work, 'state.json'), ledgerFile = path.join(work, 'ledger.jsonl');
 
 function begin() {
 	const kept = existsSync(stateFile) ? JSON.parse(readFileSync(stateFile, 'utf8')) : undefined;
 	if (kept && !process.env.TORTURE_SEED)
 		return kept;
-	return { seed: env('TORTURE_SEED', 1 + Math.floor(Math.random() * 1e9)), round: env('TORTURE_FROM', 0), seconds: 0, faults: 0, kinds: {},
-		acknowledged: 0, tricks: {}, weeks: 0, checked: {} };
+	return { seed: env('TORTURE_SEED', 1 + Math.floor(Math.random() * 1e9)), round: env('TORTURE_FROM', 0), ...nothing() };
 }
 
 const state = begin();
 const say = (text) => console.log(`torture: ${text}`);
-const add = (to, from) => Object.entries(from).forEach(([k, n]) => { to[k] = (to[k] || 0) + n; });
+const commit = () => {
+	try {
+		return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
+	} catch {
+		return 'unknown';
+	}
+};
+const enter = (line) => appendFileSync(ledgerFile, `${JSON.stringify({ at: new Date().toISOString().slice(0, 16), commit: commit(), ...line })}\n`);
 
 class Round {
 	constructor(n, seconds) {
@@ -134,12 +144,12 @@ class Round {
 	}
 
 	async act(until_ms) {
-		const n = this.dice.whole(6, 16), under = [];
+		const n = this.dice.whole(FEWEST, MOST_OF_ACT), under = [];
 		this.dealt = [];
 		const before = this.acknowledged();
 		for (let i = 0; i < n && performance.now() < until_ms && state.faults + this.faults < MOST; i++) {
 			under.push(this.deal());
-			await sleep(this.dice.between(50, 2200));
+			await sleep(this.dice.between(...PAUSE_MS));
 			this.must();
 		}
 		await Promise.all(under);
@@ -175,15 +185,13 @@ async function run(n, seconds) {
 	try {
 		await round.play();
 		const tricks = {};
-		round.players.forEach((p) => add(tricks, p.tricks ?? {}));
+		round.players.forEach((p) => sum(tricks, p.tricks ?? {}));
+		const done = { rounds: 1, seconds: Math.round((performance.now() - since) / 1000), faults: round.faults,
+			acknowledged: round.acknowledged() + round.readTold().length, weeks: round.world.books().length - 1,
+			kinds: round.kinds, tricks, checked: round.referee.checked };
+		enter({ seed: state.seed, round: n, ...done });
+		sum(state, done);
 		state.round = n + 1;
-		state.seconds += Math.round((performance.now() - since) / 1000);
-		state.faults += round.faults;
-		state.acknowledged += round.acknowledged() + round.readTold().length;
-		state.weeks += round.world.books().length - 1;
-		add(state.kinds, round.kinds);
-		add(state.tricks, tricks);
-		add(state.checked, round.referee.checked);
 		writeFileSync(stateFile, `${JSON.stringify(state, null, '\t')}\n`);
 		say(`round ${n} holds: ${round.faults} faults, ${round.world.books().length - 1} weeks closed; the referee saw ` +
 			Object.entries(round.referee.checked).map(([k, v]) => `${v} ${k}`).join(', '));
@@ -203,6 +211,7 @@ async function main() {
 			rmSync(kept, { recursive: true, force: true });
 			renameSync(path.join(work, 'round'), kept);
 			say(`BROKEN in round ${n}: ${e.stack}`);
+			enter({ seed: state.seed, round: n, broken: e.message.split('\n')[0].slice(0, 300) });
 			say(`again: TORTURE_SEED=${state.seed} TORTURE_FROM=${n} TORTURE_SECONDS=${SECONDS} tests/torture/run; its logs: ${kept}/var/log`);
 			console.log('# pass 0\n# fail 1');
 			process.exit(1);

@@ -244,6 +244,9 @@ static void a_decided_column_opens_for_nobody(void **state)
 	settled_outside(&c);
 	struct intake_tap t = tap_still(c, 1);
 	assert_int_equal(place_still(&t), INTAKE_COLUMN_CLOSED);
+	t = tap_still(c, 1);
+	t.tap.wallet = t.signer = (struct wallet){ { 77 } }; /* the column comes before his funds, also for who has no account */
+	assert_int_equal(place_still(&t), INTAKE_COLUMN_CLOSED);
 	/* nor when the week is older than any tap that may come again, and its book alone is looked at */
 	struct week *w;
 	intake = intake_stop(intake);
