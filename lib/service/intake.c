@@ -133,26 +133,31 @@ static int64_t oldest_wait_us(const struct intake *in, int64_t now_us)
 	return in->waiting.head ? now_us - in->waiting.head->queued_us : 0;
 }
 
-static bool waits_too_long(struct intake *in, int64_t now_us)
+static bool may_wait(struct intake *in, int64_t now_us)
 {
-	int64_t wait_us = oldest_wait_us(in, now_us);
-	if (wait_us < WAIT_CALM_US)
-		in->calm_us = now_us;
-	if (in->waiting.n <= FEW || now_us < in->patient_until_us)
-		return wait_us > WAIT_HELD_US;
-	return wait_us > (now_us - in->calm_us > BEHIND_US ? WAIT_BEHIND_US : WAIT_MAX_US);
+	const struct intake_tap *oldest = in->waiting.head;
+	const struct queue_state s = { .waiting = in->waiting.n, .oldest_us = oldest ? oldest->queued_us : 0,
+		.oldest_worked_us = oldest ? oldest->queued_worked_us : 0 };
+	queue_refused(&in->rule, now_us, atomic_exchange_explicit(&in->unread, 0, memory_order_relaxed));
+	if (queue_admits(&in->rule, now_us, &s))
+		return true;
+	queue_refused(&in->rule, now_us, 1);
+	return false;
 }
 
 void intake_be_patient(struct intake *in, int ms)
 {
 	(void) pthread_mutex_lock(&in->lock);
-	in->patient_until_us = clk_mono_us() + (int64_t) ms * 1000;
+	queue_be_patient(&in->rule, clk_mono_us() + (int64_t) ms * 1000);
 	(void) pthread_mutex_unlock(&in->lock);
 }
 
-bool intake_busy(const struct intake *in)
+bool intake_busy(struct intake *in)
 {
-	return clk_mono_us() < atomic_load_explicit(&in->busy_until_us, memory_order_relaxed);
+	if (clk_mono_us() >= atomic_load_explicit(&in->busy_until_us, memory_order_relaxed))
+		return false;
+	(void) atomic_fetch_add_explicit(&in->unread, 1, memory_order_relaxed);
+	return true;
 }
 
 int intake_submit(struct intake *in, struct intake_tap *t)
@@ -169,12 +174,13 @@ int intake_submit(struct intake *in, struct intake_tap *t)
 	t->rate = (struct rate){ 0 };
 	(void) pthread_mutex_lock(&in->lock);
 	if (in->stopping || atomic_load(&in->failed) || atomic_load(&in->inside) >= in->s->queue_max ||
-			waits_too_long(in, now_us)) {
+			!may_wait(in, now_us)) {
 		r = INTAKE_E_BUSY;
 		atomic_store_explicit(&in->busy_until_us, now_us + BUSY_US, memory_order_relaxed);
 	} else {
 		(void) atomic_fetch_add(&in->inside, 1);
 		in->taps++;
+		t->queued_worked_us = queue_worked_us(&in->rule, now_us);
 		tap_list_push(&in->waiting, t);
 		(void) pthread_cond_signal(&in->wake);
 	}

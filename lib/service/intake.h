@@ -6,7 +6,7 @@
  *   a commit fails each of its taps is told OUTCOME_UNKNOWN or UNAVAILABLE and the process ends (see store.h on fsync).
  * Placement and price are checked with the clock read inside the transaction, against the newest quote.
  * Bound: queue_max taps between submit and done, and how long the oldest of them waits: beyond, intake_submit refuses (overloaded).
- *   100 ms where many wait; a second where so few do that the writer's next turn takes them all, and after intake_be_patient.
+ *   100 ms where more comes than can be done; a second where the writer was held up, and after intake_be_patient (intake_queue.h).
  * Memory: a struct intake_tap belongs to intake from submit to done(). Thread: submit from any; done() on intake's threads,
  *   must not block. */
 #ifndef TAP_INTAKE_H
@@ -71,7 +71,7 @@ struct intake_tap {
 	enum intake_reached reached;
 	/* intake's own */
 	struct intake_tap *next;
-	int64_t queued_us;
+	int64_t queued_us, queued_worked_us;
 	int verdict;
 };
 
@@ -95,7 +95,7 @@ MUST_CHECK int intake_submit(struct intake *in, struct intake_tap *t);
 /* For so long after the door was opened: who waited at it while nobody was there comes at once, which is not more than can be done. */
 void intake_be_patient(struct intake *in, int ms);
 /* A tap was refused a moment ago: who asks first spares himself the signature of the next. Any thread, no lock. */
-bool intake_busy(const struct intake *in);
+bool intake_busy(struct intake *in);
 
 /* Other writes of the same process go through the same writer, so that the book has one (logins, withdrawals). fn runs inside
  * a transaction of the book, which it shares with the jobs that waited beside it: 0; a positive result is an answer that has changed

@@ -1,7 +1,7 @@
 /* intake_impl.h - what the files of intake share; nobody else includes it.
- * intake.c starts, stops, queues; intake_door.c is the trip to Redis; intake_writer.c the transactions; intake_admit.c decides
- * one tap, intake_own.c by what the player and his key set; intake_announce.c speaks after the commit; intake_nonces.c remembers
- * what was decided. */
+ * intake.c starts, stops, queues, by the rule of intake_queue.c; intake_door.c is the trip to Redis; intake_writer.c the
+ * transactions; intake_admit.c decides one tap, intake_own.c by what the player and his key set; intake_announce.c speaks after
+ * the commit; intake_nonces.c remembers what was decided. */
 #ifndef TAP_INTAKE_IMPL_H
 #define TAP_INTAKE_IMPL_H
 
@@ -13,18 +13,13 @@
 #include "book.h"
 #include "exposure.h"
 #include "intake.h"
+#include "intake_queue.h"
 #include "msg.h"
 #include "session_keys.h"
 
 enum {
 	JOBS_MAX = 4096,             /* jobs that may wait */
 	JOBS_PER_TURN = 64,
-	WAIT_MAX_US = 100000,        /* the oldest tap may wait as long before further ones are refused: a hiccup is waited out, */
-	WAIT_CALM_US = 20000,        /* but when no wait was this short */
-	BEHIND_US = 100000,          /* for so long, the queue would only stand, and each tap wait in it: */
-	WAIT_BEHIND_US = 40000,      /* then this is the limit */
-	FEW = 256,                   /* taps that go out in the writer's next turn: their age tells that it was held up, not that */
-	WAIT_HELD_US = 1000000,      /* more comes than can be done, and this is the limit */
 	BUSY_US = 3000,              /* what is not even looked at after a refusal; nearly all of it would be refused too */
 	ANNOUNCE_MAX = 65536,        /* events that wait for Redis */
 	ANNOUNCE_BATCH = 512,
@@ -103,9 +98,9 @@ struct intake {
 	bool stopping;
 	uint64_t taps, batches;
 	int64_t batch_max_seen;
-	int64_t calm_us;               /* monotonic: when the oldest tap's wait was short last */
-	int64_t patient_until_us;      /* monotonic: who comes before waited at the door */
+	struct queue_rule rule;
 	_Atomic int64_t busy_until_us; /* monotonic */
+	_Atomic int64_t unread;        /* taps that were refused unread, and are not counted by the rule yet */
 	_Atomic int64_t inside; /* taps between submit and done */
 	_Atomic uint64_t confirmed, replayed, refused;
 

@@ -154,10 +154,23 @@ static void note_commit(struct intake *in)
 	atomic_store(&in->disk_full, false);
 }
 
+/* Who comes meanwhile is not refused for the time that another has the gate. */
+static int begin(struct intake *in, struct store **ret)
+{
+	(void) pthread_mutex_lock(&in->lock);
+	queue_gate_asked(&in->rule, clk_mono_us());
+	(void) pthread_mutex_unlock(&in->lock);
+	int r = week_begin(in->week, ret);
+	(void) pthread_mutex_lock(&in->lock);
+	queue_gate_given(&in->rule, clk_mono_us());
+	(void) pthread_mutex_unlock(&in->lock);
+	return r;
+}
+
 static void run_batch(struct intake *in, struct tap_list *l)
 {
 	struct store *db;
-	int r = week_begin(in->week, &db);
+	int r = begin(in, &db);
 	if (r != 0) {
 		failed(in, r);
 		answer_all_undone(in, l, false);
@@ -199,7 +212,7 @@ static int do_jobs(struct intake *in, struct intake_job *jobs)
 	struct store *db;
 	if (atomic_load(&in->disk_tight))
 		return err_say(-ENOSPC, "the disk is nearly full");
-	int r = week_begin(in->week, &db);
+	int r = begin(in, &db);
 	for (struct intake_job *j = jobs; j && r == 0; j = j->next) {
 		j->result = j->fn(j, db, clk_now_ms());
 		if (j->result < 0) {
@@ -238,7 +251,7 @@ static int forget_decided(struct intake *in, bool over)
 
 	if (n == 0 && !over)
 		return 0;
-	int r = week_begin(in->week, &db);
+	int r = begin(in, &db);
 	if (r != 0)
 		return r;
 	for (size_t i = 0; i < n && r >= 0; i++) {

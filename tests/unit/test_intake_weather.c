@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "../support/intake_world.h"
+#include "intake_impl.h"
 
 static void a_silent_redis_spends_nothing(void **state)
 {
@@ -166,6 +167,42 @@ static void behind_many_that_wait_nothing_enters(void **state)
 	go_on_after_hang(CROWD + entered);
 }
 
+static bool waits_for_gate(void)
+{
+	(void) pthread_mutex_lock(&intake->lock);
+	bool waits = intake->rule.held_since_us != 0;
+	(void) pthread_mutex_unlock(&intake->lock);
+	return waits;
+}
+
+/* Another has the gate for long: who comes meanwhile is let in behind many that wait, up to the bound of the clock. */
+static void behind_many_that_the_gate_holds_up_one_enters(void **state)
+{
+	static struct intake_tap taps[CROWD], late;
+	struct week *week;
+	struct store *db;
+	(void) state;
+	struct wallet w = funded(1, 1000 * USD, false);
+	for (int i = 0; i < CROWD; i++)
+		taps[i] = tap_of(w, cell_at(1 + i / 20 % 10, i % 20), 1);
+	late = tap_of(w, cell_at(11, 10), 1);
+	assert_int_equal(week_open(&week, dir, STORE_WRITE, clk_now_ms()), 0);
+	assert_int_equal(week_begin(week, &db), 0);
+	assert_int_equal(intake_submit(intake, &taps[0]), 0);
+	for (int64_t until = clk_mono_ms() + 30000; !waits_for_gate();) {
+		assert_true(clk_mono_ms() < until);
+		(void) clk_sleep_until_ms(clk_mono_ms() + 1);
+	}
+	for (int i = 1; i < CROWD; i++)
+		assert_int_equal(intake_submit(intake, &taps[i]), 0);
+	(void) clk_sleep_until_ms(taps[1].queued_us / 1000 + 3 * QUEUE_MOST_US / 1000);
+	bool entered = intake_submit(intake, &late) == 0;
+	assert_true(entered || clk_mono_us() - taps[1].queued_us > QUEUE_HELD_US);
+	week_rollback(week);
+	(void) week_close(week);
+	wait_for(CROWD + entered);
+}
+
 static void the_cache_comes_back(void **state)
 {
 	(void) state;
@@ -288,6 +325,7 @@ int main(void)
 		CASE(beyond_the_bound_nothing_enters),
 		CASE(behind_few_a_hold_up_is_waited_out),
 		CASE(behind_many_that_wait_nothing_enters),
+		CASE(behind_many_that_the_gate_holds_up_one_enters),
 		CASE(the_cache_comes_back),
 		CASE(a_full_disk_heals),
 #ifdef TAP_FAULTS
