@@ -80,15 +80,16 @@ function floorsOf(run) {
 
 export function write(run, runs, commit) {
 	const { machine } = run, points = sweepOf(run);
-	const parts = [`# Performance`, `Made by \`make bench\` (bench/report.mjs) of commit ${commit}; no figure here is written by hand. What a figure is good for depends
+	const parts = [`# Performance`, `Made by \`make bench\` (bench/report.mjs) of commit ${commit} on ${runs.at(-1).at.slice(0, 10)}; no figure here is written by hand. What a figure is good for depends
 on the machine: it is named, so is how busy it was, and what the parts cost alone on it (the floors) was measured in the same run.`,
-	table(['machine', ''], [['processors', `${machineOf(run)}`], ['kernel', machine.kernel],
+	table(['machine', ''], [['processors', `${machineOf(run)}`], ['memory', `${machine.memory_mb} MB`], ['the books\' filesystem', machine.disk], ['kernel', machine.kernel],
 		['load average before, after', `${machine.load_average_before}, ${machine.load_average_after}`]]),
 	'## What must hold', table(['line', 'figure', 'seen', 'bound', 'holds'], run.lines.map((l) => [l.line, l.figure.replaceAll('|', '/'), round(l.seen), l.bound,
 		l.holds ? 'yes' : '**no**']))];
 	if (floorsOf(run).length > 0)
 		parts.push('## The floors: CPU of a bet\'s parts alone, in us', table(['part', 'us'], floorsOf(run)),
-			`The suite takes ${round(run.cpu_us_per_bet)} us for a bet: ${round(run.ratio_to_floors)} times their sum.`);
+			`The suite takes ${round(run.cpu_us_per_bet)} us for a bet: ${round(run.ratio_to_floors)} times their sum. Where it goes:`,
+		table(['process', 'us'], Object.entries(run.runs.closed.cpu_us_per_bet).map(([name, us]) => [name.replaceAll('_', ' '), round(us)])));
 	if (points.length > 1)
 		parts.push('## Latency against load', '![latency against load](performance.svg)', table(['offered a second', 'p50 ms', 'p99 ms', 'p99.9 ms', 'taken'],
 			points.map((p) => [p.rate, round(p.p50), round(p.p99), round(p.p99_9), `${(100 * p.share).toFixed(1)} %`])),

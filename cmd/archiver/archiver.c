@@ -177,7 +177,7 @@ static void storage_health(struct ops_health *h)
 	enum health is = HEALTH_HEALTHY;
 	if (shipped && (ships.failing || lag_s() > settings->ship_lag_s))
 		is = HEALTH_DEGRADED;
-	if (used < 0 || used >= DISK_WARNING || a.failing_since_ms)
+	if (used < 0 || used >= DISK_WARNING || a.failing_since_ms || a.still_ms >= ARCHIVES_STILL_MS)
 		is = HEALTH_DEGRADED;
 	if (used >= DISK_CRITICAL || (shipped && ships.stopped))
 		is = HEALTH_CRITICAL;
@@ -193,6 +193,11 @@ static void storage_health(struct ops_health *h)
 	else
 		jw_null(&h->w, "last_archive");
 	jw_int(&h->w, "weeks_to_archive", a.waiting);
+	if (a.step[0]) {
+		jw_str(&h->w, "archive_step", a.step);
+		jw_int(&h->w, "archive_step_since", a.step_since_ms);
+		jw_int(&h->w, "archive_still_seconds", a.still_ms / 1000);
+	}
 	if (a.problem[0])
 		jw_str(&h->w, "archive_problem", a.problem);
 	ops_check_end(h);
@@ -261,6 +266,10 @@ static void archive_metrics(struct buf *out)
 	ops_family(out, "tap_archive_weeks_total", "weeks since the start, by what was done", "counter");
 	ops_labelled(out, "tap_archive_weeks_total", "done=\"verified\"", (double) a.verified);
 	ops_labelled(out, "tap_archive_weeks_total", "done=\"purged\"", (double) a.purged);
+	ops_gauge(out, "tap_archive_step_since_timestamp_seconds", "when the step at hand began; 0: none is",
+			(double) a.step_since_ms / 1000);
+	ops_gauge(out, "tap_archive_still_seconds", "for how long the step at hand came no further", (double) a.still_ms / 1000);
+	ops_counter(out, "tap_archive_moved_bytes_total", "read, written, sent and received for archives", a.moved_bytes);
 	ops_counter(out, "tap_archive_failures_total", "tries that ended with a problem", a.failures);
 }
 

@@ -20,6 +20,7 @@ struct archives {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	atomic_bool stopping;
+	atomic_llong moved_ms, moved_bytes; /* monotonic, when the step at hand last came on; since the start */
 	struct archives_report report;
 	pthread_t thread;
 	bool running;
@@ -36,6 +37,24 @@ static void told_step(void *u, const char *text)
 {
 	(void) u;
 	log_info("archive: %s", text);
+}
+
+static void note_moved(void *u, int64_t bytes)
+{
+	struct archives *a = u;
+	atomic_store(&a->moved_ms, clk_mono_ms());
+	atomic_fetch_add(&a->moved_bytes, bytes);
+}
+
+/* "": none any more. */
+static void note_step(void *u, const char *text)
+{
+	struct archives *a = u;
+	note_moved(a, 0);
+	(void) pthread_mutex_lock(&a->lock);
+	(void) snprintf(a->report.step, sizeof a->report.step, "%s", text);
+	a->report.step_since_ms = text[0] ? clk_now_ms() : 0;
+	(void) pthread_mutex_unlock(&a->lock);
 }
 
 static void note(struct archives *a, int r, const struct archive_done *done, int64_t verified_ms)
@@ -74,6 +93,7 @@ static int64_t look(struct archives *a)
 		return ARCHIVES_LOOK_MS;
 	if (r == 0) {
 		r = archive_run(&a->conf, w, now_ms, &done);
+		note_step(a, "");
 		if (week_archive_newest(w, &verified_ms) < 0)
 			verified_ms = 0;
 		(void) week_close(w);
@@ -107,6 +127,10 @@ void archives_report(struct archives *a, struct archives_report *ret)
 {
 	(void) pthread_mutex_lock(&a->lock);
 	*ret = a->report;
+	int64_t moved_ms = atomic_load(&a->moved_ms);
+	if (ret->step[0])
+		ret->still_ms = clk_mono_ms() - moved_ms;
+	ret->moved_bytes = (uint64_t) atomic_load(&a->moved_bytes);
 	(void) pthread_mutex_unlock(&a->lock);
 }
 
@@ -117,8 +141,10 @@ int archives_start(struct archives **ret, const struct settings *s, int64_t firs
 		return -ENOMEM;
 	archive_conf(s, &a->conf);
 	a->conf.s3.stopping = is_stopping;
-	a->conf.s3.u = a;
+	a->conf.u = a->conf.s3.u = a;
 	a->conf.step = told_step;
+	a->conf.begins = note_step;
+	a->conf.moved = a->conf.s3.moved = note_moved;
 	a->report.on = s->s3_endpoint.v[0] != '\0';
 	a->due_ms = clk_mono_ms() + first_after_ms;
 	(void) pthread_mutex_init(&a->lock, NULL);

@@ -13,7 +13,8 @@
 enum {
 	ARCHIVES_START_MS = 3000,
 	ARCHIVES_LOOK_MS = 5000,
-	ARCHIVES_RETRY_MS = 60000
+	ARCHIVES_RETRY_MS = 60000,
+	ARCHIVES_STILL_MS = 10000 /* a step that comes no further for as long is told as a problem, while it is still tried */
 };
 
 struct archives;
@@ -28,6 +29,10 @@ struct archives_report {
 	int64_t failing_since_ms; /* wall; 0: the last try went well */
 	char problem[320];       /* of it */
 	uint64_t verified, purged, failures;
+	char step[64];           /* at hand, "2026_w47: being sent"; "": none */
+	int64_t step_since_ms;   /* wall */
+	int64_t still_ms;        /* since it last came on */
+	uint64_t moved_bytes;    /* read, written, sent and received, since the start */
 };
 void archives_report(struct archives *a, struct archives_report *ret);
 

@@ -20,12 +20,6 @@ void thread_gathers(void)
 	(void) sched_setscheduler(0, SCHED_BATCH, &param); /* 0: the calling thread alone, on Linux */
 }
 
-void thread_yields(void)
-{
-	const struct sched_param param = { 0 };
-	(void) sched_setscheduler(0, SCHED_IDLE, &param);
-}
-
 int cond_init(pthread_cond_t *c)
 {
 	pthread_condattr_t attr;

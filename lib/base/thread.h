@@ -15,10 +15,6 @@ MUST_CHECK int thread_start(pthread_t *ret, void *(*run)(void *), void *u);
  * sandbox says no, nothing changes. */
 void thread_gathers(void);
 
-/* The calling thread works only where nobody else wants the processor, from now on and for its whole life. It must not hold what
- * others wait for: it may not be run for long. Where the kernel or a sandbox says no, nothing changes. */
-void thread_yields(void);
-
 /* A condition for cond_wait_until, which a clock that is set does not disturb: 0, or negative errno. */
 MUST_CHECK int cond_init(pthread_cond_t *c);
 /* Holding the lock: until the condition is signalled or the monotonic time has come; may return for nothing. */

@@ -89,6 +89,12 @@ static bool stopping(const struct s3 *s)
 	return s->conf.stopping && s->conf.stopping(s->conf.u);
 }
 
+static void told_moved(const struct s3 *s, int64_t bytes)
+{
+	if (s->conf.moved)
+		s->conf.moved(s->conf.u, bytes);
+}
+
 /* ---- the request ---- */
 
 bool s3_key_ok(const char *key)
@@ -157,6 +163,7 @@ static size_t send_body(char *out, size_t size, size_t count, void *u)
 		return CURL_READFUNC_ABORT;
 	s->sent += n;
 	s->stats.sent_bytes += (uint64_t) n;
+	told_moved(s, n);
 	return (size_t) n;
 }
 
@@ -184,6 +191,7 @@ static size_t take_body(char *p, size_t size, size_t count, void *u)
 	struct s3_request *q = s->q;
 	size_t n = size * count, used = 0;
 	s->stats.received_bytes += n;
+	told_moved(s, (int64_t) n);
 	if (!q->take || !is_good(s)) {
 		buf_put(&q->answer, p, n);
 		return q->answer.failed ? 0 : n;

@@ -50,6 +50,7 @@ struct s3_conf {
 	int tries;                     /* of each request, at least 1 */
 	int64_t pause_ms;              /* before the second try; then twice as long, at most S3_PAUSE_MAX_MS */
 	bool (*stopping)(void *u);     /* NULL: never */
+	void (*moved)(void *u, int64_t bytes); /* told of a body's bytes as they go and come; NULL: nobody */
 	void *u;
 };
 enum { S3_PAUSE_MAX_MS = 10000 };

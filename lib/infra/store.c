@@ -158,7 +158,7 @@ static int open_file(struct store *s)
 	if (s->mode == STORE_WRITE)
 		make_file(s->path);
 	int flags = s->mode == STORE_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
-	int rc = sqlite3_open_v2(s->path, &s->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
+	int rc = sqlite3_open_v2(s->path, &s->db, flags | SQLITE_OPEN_NOMUTEX, store_vfs());
 	if (rc != SQLITE_OK)
 		return s->db ? store_fail(s, rc, "open") : -ENOMEM;
 	int r = set_up(s);
@@ -380,6 +380,12 @@ int store_unsynced(struct store *s)
 {
 	CHECK(!s->in_tx && s->mode == STORE_WRITE);
 	return err_trace(store_exec(s, "PRAGMA synchronous=OFF"));
+}
+
+int store_scratch(struct store *s)
+{
+	CHECK(!s->in_tx && s->mode == STORE_WRITE);
+	return err_trace(store_exec(s, "PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF"));
 }
 
 void store_stats(const struct store *s, struct store_stats *ret)

@@ -150,9 +150,19 @@ void store_stats(const struct store *s, struct store_stats *ret);
 /* From now on nothing of this connection is synced: for a file that is made aside, and synced whole (store_sync, its WAL too) before it
  * is given its name. Outside a transaction. */
 MUST_CHECK int store_unsynced(struct store *s);
+/* The same for a file that is lost anyway when its making fails: no WAL either, each page is written once or little more, and a
+ * transaction may be of any length. It is a file by itself, which no other connection may open before the close; its pages are
+ * on disk after store_sync. */
+MUST_CHECK int store_scratch(struct store *s);
 /* The gate alone, for what is no transaction (renaming a week's file in). */
 MUST_CHECK int store_gate_enter(struct store *s);
 void store_gate_leave(struct store *s);
+
+/* From now on, until it is NULL: cb is told of every piece that a store which this thread opens reads or writes, once it is done, and may
+ * sleep there. So what runs long (a copy, a check, a commit of much) takes only as much of processor and disk as it is given.
+ * The stores are closed before cb changes, and are this thread's alone. */
+typedef void store_pace_cb(void *u, int64_t bytes, bool written);
+void store_pace(store_pace_cb *cb, void *u);
 
 /* Asked often while a long statement or store_copy_to runs, on its thread: <0 ends it, which then answers -ECANCELED. NULL: nobody. */
 void store_between(struct store *s, int (*cb)(void *u), void *u);

@@ -9,7 +9,7 @@
 enum {
 	STMTS_MAX = 256,           /* slots of the statement cache; at most three quarters are used */
 	RECOVERY_WAIT_MS = 5000,   /* another process replays the WAL after a crash: the one time SQLite's own lock is waited for */
-	BETWEEN_STEPS = 2000,      /* of SQLite's machine, some hundred rows: a millisecond or so */
+	BETWEEN_STEPS = 500,       /* of SQLite's machine, some dozen rows: a quarter of a millisecond or so */
 	READERS_WAIT_MS = 50,      /* a checkpoint waits so long for readers that hold the WAL's start */
 	READERS_WAIT_EACH_MS = 5000,
 	WAL_GROWN_TIMES = 8,
@@ -61,6 +61,9 @@ int store_query_int(struct store *s, const char *sql, int64_t *ret);
 /* A WRITE store's file is brought to the schema's newest version; a READ store's is looked at. */
 int store_migrate_on_open(struct store *s);
 int store_newest_version(const struct store_schema *schema);
+
+/* The VFS that a store of this thread is opened with; NULL: SQLite's own. */
+const char *store_vfs(void);
 
 /* The checkpointer's lock lies in the gate's file too. */
 bool gate_try_checkpointer(struct gate *g);

@@ -12,6 +12,7 @@
 
 #include "attr.h"
 #include "check.h"
+#include "clk.h"
 #include "err.h"
 
 enum { WEEKS_MAX = 1024 };
@@ -20,7 +21,8 @@ static const int64_t WEEK_MS = INT64_C(7) * 86400000;
 void archive_conf(const struct settings *s, struct archive_conf *ret)
 {
 	*ret = (struct archive_conf){ .data_dir = s->data_dir.v, .level = s->archive_level, .window_log = s->archive_window_log,
-		.cpu_percent = s->archive_cpu_percent, .multipart_bytes = s->archive_multipart_bytes,
+		.cpu_percent = s->archive_cpu_percent, .bytes_per_second = s->archive_bytes_per_second,
+		.multipart_bytes = s->archive_multipart_bytes,
 		.part_bytes = s->archive_part_bytes, .keep_weeks = s->archive_keep_weeks };
 	settings_s3(s, &ret->s3);
 }
@@ -81,7 +83,7 @@ int archive_record(struct job *j)
 
 int archive_audit(struct job *j, const char *what)
 {
-	return err_trace(of_store(week_audit_log(j->w, "archiver", what, "", j->now_ms)));
+	return err_trace(of_store(week_audit_log(j->w, "archiver", what, "", archive_now_ms(j))));
 }
 
 void archive_told(const struct job *j, const char *what)
@@ -90,6 +92,19 @@ void archive_told(const struct job *j, const char *what)
 	(void) snprintf(text, sizeof text, "%s: %s", j->label, what);
 	if (j->conf->step)
 		j->conf->step(j->conf->u, text);
+}
+
+int64_t archive_now_ms(const struct job *j)
+{
+	return j->began_ms + clk_mono_ms() - j->began_mono_ms;
+}
+
+void archive_begins(const struct job *j, const char *what)
+{
+	char text[64];
+	(void) snprintf(text, sizeof text, "%s: being %s", j->label, what);
+	if (j->conf->begins)
+		j->conf->begins(j->conf->u, text);
 }
 
 int archive_s3(struct job *j)
@@ -131,7 +146,7 @@ static void job_end(struct job *j)
 static int job_begin(struct job *j, const struct archive_conf *conf, struct week *w, int64_t now_ms)
 {
 	char lock[ARCHIVE_PATH_MAX];
-	*j = (struct job){ .conf = conf, .w = w, .now_ms = now_ms, .lock_fd = -1 };
+	*j = (struct job){ .conf = conf, .w = w, .began_ms = now_ms, .began_mono_ms = clk_mono_ms(), .lock_fd = -1, .pace.fd = -1 };
 	if ((size_t) snprintf(j->dir, sizeof j->dir, "%s/archive", conf->data_dir) >= sizeof j->dir)
 		return err_say(-ENAMETOOLONG, "%s is too long", conf->data_dir);
 	if (mkdir(j->dir, 0750) < 0 && errno != EEXIST)
@@ -171,13 +186,17 @@ static int step_on(struct job *j)
 {
 	switch (j->a.state) {
 	case 0:
+		archive_begins(j, "copied");
 		return archive_copy(j);
 	case WEEK_ARCHIVE_COPIED:
+		archive_begins(j, "packed");
 		return archive_pack(j);
 	case WEEK_ARCHIVE_PACKED:
+		archive_begins(j, "sent");
 		return archive_send(j);
 	default:
 		CHECK(j->a.state == WEEK_ARCHIVE_SENT);
+		archive_begins(j, "compared");
 		return archive_verify(j);
 	}
 }
@@ -185,7 +204,7 @@ static int step_on(struct job *j)
 static bool purge_is_due(const struct job *j)
 {
 	int64_t since_ms = j->a.fetched_ms > j->info.closed_ms ? j->a.fetched_ms : j->info.closed_ms;
-	return j->a.state == WEEK_ARCHIVE_VERIFIED && j->info.local && j->now_ms - since_ms >= j->conf->keep_weeks * WEEK_MS;
+	return j->a.state == WEEK_ARCHIVE_VERIFIED && j->info.local && archive_now_ms(j) - since_ms >= j->conf->keep_weeks * WEEK_MS;
 }
 
 /* A step that finds that the one before has to be done anew sets the state back: that may happen a few times, not for ever. */
@@ -208,6 +227,7 @@ static int week_on(struct job *j, struct archive_done *done)
 	if (r == 0)
 		r = archive_remove_book(j->thawed);
 	if (r == 0 && purge_is_due(j)) {
+		archive_begins(j, "compared before the purge");
 		r = archive_purge(j);
 		done->purged += r == 0;
 	}

@@ -6,9 +6,9 @@
  *   (week_archives.h): whoever comes next goes on from there, after whatever end.
  * Always true: no local file of a week is removed before the object in the store was fetched, whole, and unpacked to the bytes whose
  *   hash is recorded, in the same call that removes it; no object that somebody else put there is written over.
- * Work files are DIR/archive/; a lock in it lets one work at a time. Memory is bounded, whatever the week's size. Compressing and the
- *   like run on a thread that takes only processor time that nobody else wants, at most cpu_percent of one processor; what is
- *   written is synced as it grows, so that no one else's sync waits for it; transfers keep to the s3 settings' bandwidth.
+ * Work files are DIR/archive/; a lock in it lets one work at a time. Memory is bounded, whatever the week's size. All of the
+ *   work runs on a thread that takes cpu_percent of one processor at most, half a millisecond at a time, and bytes_per_second of the
+ *   disk, a quarter of a MiB at a time, so that no one else's sync finds more before it; transfers keep to the s3 settings' bandwidth.
  * Thread: the week's owner. Results: 0; ARCHIVE_E_*, with a sentence in err_text(); <0 weather (-ECANCELED: told to stop). */
 #ifndef TAP_ARCHIVE_H
 #define TAP_ARCHIVE_H
@@ -36,14 +36,21 @@ enum {
 struct archive_conf {
 	const char *data_dir;
 	struct s3_conf s3;
-	int64_t level, window_log, cpu_percent;
+	int64_t level, window_log;
+	int64_t cpu_percent;                 /* of one processor, at most */
+	int64_t bytes_per_second;            /* read from and written to this machine's disk, at most; 0: no bound */
 	int64_t multipart_bytes, part_bytes; /* longer objects are sent in parts of that size */
 	int64_t keep_weeks;                  /* from a week's end, or its last fetch, to its purge */
 	/* Told of each step when it is done and recorded, "2026_w47: packed"; may be NULL. */
 	void (*step)(void *u, const char *text);
+	/* Told of each step when it begins, "2026_w47: being packed"; may be NULL. */
+	void (*begins)(void *u, const char *text);
+	/* Told, on another thread too, whenever the step at hand came on: bytes were read or written here, perhaps none while something was
+	 * reckoned; may be NULL. What goes over the line is told to .s3.moved. */
+	void (*moved)(void *u, int64_t bytes);
 	void *u;
 };
-/* stopping of .s3 and .step are the caller's to set. */
+/* stopping and moved of .s3, .step, .begins and .moved are the caller's to set. */
 void archive_conf(const struct settings *s, struct archive_conf *ret);
 
 struct archive_done {

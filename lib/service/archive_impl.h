@@ -4,14 +4,25 @@
 
 #include "archive.h"
 
-enum { ARCHIVE_PATH_MAX = 384, ARCHIVE_SYNC_BYTES = 8 << 20 };
+enum { ARCHIVE_PATH_MAX = 384 };
+
+/* What the work at hand takes of processor and disk: see archive_pace.c. */
+struct pace {
+	int64_t cpu_us, began_us;  /* at the last look; the thread's, monotonic */
+	int64_t due_us;            /* until then what was taken is paid for */
+	int64_t bytes;             /* read and written since the last look */
+	int64_t unsent;            /* written since the disk was last told to take it */
+	const char *made;          /* the file that is written; NULL: none */
+	int fd;                    /* of it; -1: not opened yet */
+};
 
 struct job {
 	const struct archive_conf *conf;
 	struct week *w;
 	struct s3 *s3;             /* opened when it is first needed */
 	int lock_fd;
-	int64_t now_ms;
+	int64_t began_ms, began_mono_ms; /* as the caller said, which is also when it began */
+	struct pace pace;          /* of the thread that works on it */
 	char dir[ARCHIVE_PATH_MAX - 64]; /* DIR/archive */
 	/* the week at hand */
 	struct week_info info;
@@ -21,20 +32,19 @@ struct job {
 	char pressed[ARCHIVE_PATH_MAX], thawed[ARCHIVE_PATH_MAX]; /* what the object unpacks to; what that thaws to */
 };
 
-/* Where the work of a step takes its time from: asked in between, it sleeps as long as the share of a processor wants it, syncs what
- * was written, and answers -ECANCELED once it is to stop. */
-struct pace {
-	const struct job *j;
-	int64_t cpu_us, wall_us;   /* at the last look */
-	int64_t unsynced;
-};
-void archive_pace_begin(struct pace *p, const struct job *j);
-MUST_CHECK int archive_pace(struct pace *p);
-/* Writes all of it, counting what is to be synced. */
-MUST_CHECK int archive_write(struct pace *p, int fd, const void *bytes, size_t n);
-
-/* Runs work(j) on a thread that yields to all others, and waits for it: its result and its sentence are passed on. */
+/* Runs work(j) on a thread of its own, at its pace, and waits for it: its result and its sentence are passed on. All stores that it opens
+ * are read and written at that pace too. */
 MUST_CHECK int archive_aside(struct job *j, int (*work)(struct job *j));
+/* Asked by that thread after each bit of work, a quarter of a millisecond or so: sleeps as long as the share wants it, and answers
+ * -ECANCELED once it is to stop. */
+MUST_CHECK int archive_pace(struct job *j);
+/* What was read or written by other ways than a store: counts for the share. */
+void archive_passed(struct job *j, int64_t bytes, bool written);
+/* The file that is written from now on: what is written goes to its disk in small pieces as it comes. NULL: none. */
+void archive_makes(struct job *j, const char *path);
+/* Writes all of it to the file that is made. */
+MUST_CHECK int archive_write(struct job *j, int fd, const void *bytes, size_t n);
+bool archive_is_to_stop(const struct job *j);
 
 /* The steps. Each brings j->a one state on, or answers why not. */
 MUST_CHECK int archive_copy(struct job *j);
@@ -54,6 +64,9 @@ MUST_CHECK int archive_bring_back(struct job *j);
 
 MUST_CHECK int archive_record(struct job *j); /* j->a into meta.db */
 MUST_CHECK int archive_audit(struct job *j, const char *what);
+/* A run may last for hours: what is recorded has the time at which it was. */
+int64_t archive_now_ms(const struct job *j);
+void archive_begins(const struct job *j, const char *what);
 void archive_told(const struct job *j, const char *what);
 MUST_CHECK int archive_s3(struct job *j);
 /* An S3_E_* as an ARCHIVE_E_*, its sentence kept; others as they are. */

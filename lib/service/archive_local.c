@@ -1,121 +1,30 @@
-/* What happens on this machine: the copy, its compression, the purge; and how all of it keeps out of the game's way. */
+/* What happens on this machine: the copy, its compression, the purge. */
 #include "archive_impl.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "clk.h"
 #include "err.h"
 #include "hex.h"
 #include "schema.h"
-#include "thread.h"
 #include "zst.h"
 
-enum { CPU_QUANTUM_US = 10000, NAP_MS = 100, CHUNK = 131072 };
-
-/* ---- out of the way ---- */
-
-static bool told_to_stop(const struct job *j)
-{
-	return j->conf->s3.stopping && j->conf->s3.stopping(j->conf->s3.u);
-}
-
-void archive_pace_begin(struct pace *p, const struct job *j)
-{
-	*p = (struct pace){ .j = j, .cpu_us = clk_thread_cpu_us(), .wall_us = clk_mono_us() };
-}
-
-int archive_pace(struct pace *p)
-{
-	int64_t cpu_us = clk_thread_cpu_us() - p->cpu_us;
-	if (cpu_us < CPU_QUANTUM_US)
-		return 0;
-	int64_t until_ms = (p->wall_us + cpu_us * 100 / p->j->conf->cpu_percent) / 1000;
-	for (int64_t now = clk_mono_ms(); now < until_ms && !told_to_stop(p->j); now = clk_mono_ms())
-		(void) clk_sleep_until_ms(until_ms - now > NAP_MS ? now + NAP_MS : until_ms);
-	p->cpu_us = clk_thread_cpu_us();
-	p->wall_us = clk_mono_us();
-	return told_to_stop(p->j) ? err_say(-ECANCELED, "stopped while %s was archived", p->j->label) : 0;
-}
-
-int archive_write(struct pace *p, int fd, const void *bytes, size_t n)
-{
-	for (size_t at = 0; at < n;) {
-		ssize_t did = write(fd, (const char *) bytes + at, n - at);
-		if (did < 0)
-			return err_say(-errno, "%s: %s", p->j->dir, strerror(errno));
-		at += (size_t) did;
-	}
-	p->unsynced += (int64_t) n;
-	if (p->unsynced < ARCHIVE_SYNC_BYTES)
-		return 0;
-	p->unsynced = 0;
-	return fdatasync(fd) < 0 ? err_say(-errno, "%s: sync: %s", p->j->dir, strerror(errno)) : 0;
-}
-
-struct aside {
-	struct job *j;
-	int (*work)(struct job *j);
-	int r;
-	char text[ERR_TEXT_MAX];
-};
-
-static void *run_aside(void *u)
-{
-	struct aside *a = u;
-	thread_yields();
-	a->r = a->work(a->j);
-	(void) snprintf(a->text, sizeof a->text, "%s", err_text());
-	return NULL;
-}
-
-int archive_aside(struct job *j, int (*work)(struct job *j))
-{
-	struct aside a = { .j = j, .work = work };
-	pthread_t thread;
-	int r = thread_start(&thread, run_aside, &a);
-	if (r < 0)
-		return err_trace(r);
-	(void) pthread_join(thread, NULL);
-	if (a.r != 0)
-		(void) err_say(a.r < 0 ? a.r : -EIO, "%s", a.text);
-	return a.r;
-}
+enum { CHUNK = 65536 };
 
 /* ---- the copy ---- */
 
-struct copying {
-	struct pace pace;
-	int fd;                    /* of the copy, once it is there */
-	int64_t synced;
-};
-
-/* Between rows of VACUUM INTO: what it wrote meanwhile is synced, so that no one else's sync has to wait for it. */
 static int between(void *u)
 {
-	struct copying *c = u;
-	struct stat st;
-	int64_t before_us = c->pace.cpu_us;
-	int r = archive_pace(&c->pace);
-	if (r < 0 || c->pace.cpu_us == before_us)
-		return r;
-	if (c->fd < 0)
-		c->fd = open(c->pace.j->copy, O_RDONLY | O_CLOEXEC);
-	if (c->fd < 0 || fstat(c->fd, &st) < 0 || st.st_size - c->synced < ARCHIVE_SYNC_BYTES)
-		return 0;
-	c->synced = st.st_size;
-	return fdatasync(c->fd) < 0 ? err_say(-errno, "%s: sync: %s", c->pace.j->copy, strerror(errno)) : 0;
+	return archive_pace(u);
 }
 
 static int vacuum(struct job *j)
 {
-	struct copying c = { .fd = -1 };
 	struct store *db;
 	int r = week_open_past(j->w, j->info.week, &db);
 	if (r == STORE_E_ABSENT) {
@@ -126,12 +35,11 @@ static int vacuum(struct job *j)
 		return ARCHIVE_E_BAD;
 	if (r != 0)
 		return r < 0 ? err_trace(r) : err_say(-EPROTO, "%s: result %d", j->local, r);
-	archive_pace_begin(&c.pace, j);
-	store_between(db, between, &c);
+	archive_makes(j, j->copy);
+	store_between(db, between, j);
 	r = store_copy_to(db, j->copy);
 	(void) store_close(db);
-	if (c.fd >= 0)
-		(void) close(c.fd);
+	archive_makes(j, NULL);
 	if (r == -EBADMSG)
 		return ARCHIVE_E_BAD;
 	return r == STORE_E_FULL ? ARCHIVE_E_FULL : err_trace(r);
@@ -163,14 +71,12 @@ static int look_into(struct job *j, struct store *db)
 /* Reads a file whole, in order: its hash, its length. take may be NULL. */
 static int read_all(struct job *j, const char *path, struct hash *ret, int64_t *ret_n, zst_put *take, void *u)
 {
-	struct pace pace;
 	struct sha256 h;
 	static _Thread_local uint8_t chunk[CHUNK];
 	int fd = open(path, O_RDONLY | O_CLOEXEC), r = 0;
 	ssize_t n = 1;
 	if (fd < 0)
 		return -errno;
-	archive_pace_begin(&pace, j);
 	sha256_start(&h);
 	*ret_n = 0;
 	while (r == 0 && n > 0) {
@@ -180,10 +86,11 @@ static int read_all(struct job *j, const char *path, struct hash *ret, int64_t *
 		if (n > 0) {
 			sha256_add(&h, chunk, (size_t) n);
 			*ret_n += n;
+			archive_passed(j, n, false);
 			r = take ? take(u, chunk, (size_t) n) : 0;
 		}
 		if (r == 0)
-			r = archive_pace(&pace);
+			r = archive_pace(j);
 	}
 	*ret = sha256_end(&h);
 	(void) close(fd);
@@ -228,7 +135,6 @@ int archive_copy(struct job *j)
 
 struct packing {
 	struct job *j;
-	struct pace pace;
 	struct zst *z;
 	int fd;
 	struct sha256 block;
@@ -259,7 +165,7 @@ static int take_packed(void *u, const void *bytes, size_t n)
 {
 	struct packing *p = u;
 	const uint8_t *at = bytes;
-	int r = archive_write(&p->pace, p->fd, bytes, n);
+	int r = archive_write(p->j, p->fd, bytes, n);
 	p->j->a.packed_bytes += (int64_t) n;
 	while (r == 0 && n > 0) {
 		size_t room = (size_t) (ARCHIVE_BLOCK - p->in_block), used = n < room ? n : room;
@@ -270,7 +176,7 @@ static int take_packed(void *u, const void *bytes, size_t n)
 		if (p->in_block == ARCHIVE_BLOCK)
 			r = end_block(p);
 	}
-	return r < 0 ? r : archive_pace(&p->pace);
+	return r;
 }
 
 static int take_plain(void *u, const void *bytes, size_t n)
@@ -318,7 +224,7 @@ static int make_packed(struct job *j)
 	week_archive_free(&j->a);
 	j->a.packed_bytes = 0;
 	sha256_start(&p.block);
-	archive_pace_begin(&p.pace, j);
+	archive_makes(j, j->packed);
 	p.fd = open(j->packed, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (p.fd < 0)
 		return archive_fail(j->packed, "open");
@@ -385,7 +291,7 @@ int archive_purge(struct job *j)
 		r = remove_local(j);
 	if (r != 0)
 		return r;
-	j->a.purged_ms = j->now_ms;
+	j->a.purged_ms = archive_now_ms(j);
 	j->info.local = false;
 	r = archive_record(j);
 	if (r == 0)

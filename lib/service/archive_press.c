@@ -21,9 +21,22 @@ static int ask_pace(void *u)
 	return archive_pace(u);
 }
 
-static int rows_of(struct store *db, struct pace *pace, struct hash *ret)
+static int rows_of(struct job *j, struct store *db, struct hash *ret)
 {
-	return book_rows(db, ret, &(struct book_pace){ ask_pace, pace });
+	return book_rows(db, ret, &(struct book_pace){ ask_pace, j });
+}
+
+/* Nobody else opens it before it is whole, and one that is not is made anew. */
+static int open_made(struct job *j, struct store **ret, const char *path, const struct store_schema *schema)
+{
+	archive_makes(j, path);
+	int r = store_open(ret, path, STORE_WRITE, schema);
+	if (r != 0)
+		return r;
+	r = store_scratch(*ret);
+	if (r < 0)
+		(void) store_close(*ret);
+	return r;
 }
 
 /* r: how the making of it went. */
@@ -36,7 +49,7 @@ static int close_made(struct store *db, int r)
 }
 
 /* The copy, pressed into j->pressed, and its rows. */
-static int press_copy(struct job *j, struct pace *pace)
+static int press_copy(struct job *j)
 {
 	struct store *from, *to;
 	int r = archive_remove_book(j->pressed);
@@ -44,17 +57,17 @@ static int press_copy(struct job *j, struct pace *pace)
 		r = store_open(&from, j->copy, STORE_READ, &schema_week);
 	if (r != 0)
 		return of_store(r);
-	r = rows_of(from, pace, &j->a.rows_hash);
+	r = rows_of(j, from, &j->a.rows_hash);
 	if (r == 0)
-		r = store_open(&to, j->pressed, STORE_WRITE, &schema_pressed);
+		r = open_made(j, &to, j->pressed, &schema_pressed);
 	if (r == 0)
-		r = close_made(to, book_press(from, to, &(struct book_pace){ ask_pace, pace }));
+		r = close_made(to, book_press(from, to, &(struct book_pace){ ask_pace, j }));
 	(void) store_close(from);
 	return of_store(r);
 }
 
 /* j->pressed, thawed into a new file; its rows. */
-static int thaw_into(struct job *j, const char *path, struct pace *pace, struct hash *ret)
+static int thaw_into(struct job *j, const char *path, struct hash *ret)
 {
 	struct store *from, *to;
 	int r = archive_remove_book(path);
@@ -62,11 +75,11 @@ static int thaw_into(struct job *j, const char *path, struct pace *pace, struct 
 		r = store_open(&from, j->pressed, STORE_READ, &schema_pressed);
 	if (r != 0)
 		return of_store(r);
-	r = store_open(&to, path, STORE_WRITE, &schema_week);
+	r = open_made(j, &to, path, &schema_week);
 	if (r == 0) {
-		r = book_thaw(from, to, &(struct book_pace){ ask_pace, pace });
+		r = book_thaw(from, to, &(struct book_pace){ ask_pace, j });
 		if (r == 0)
-			r = rows_of(to, pace, ret);
+			r = rows_of(j, to, ret);
 		r = close_made(to, r);
 	}
 	(void) store_close(from);
@@ -81,12 +94,10 @@ static bool is_no_such_book(int r)
 
 int archive_press(struct job *j)
 {
-	struct pace pace;
 	struct hash rows;
-	archive_pace_begin(&pace, j);
-	int r = press_copy(j, &pace);
+	int r = press_copy(j);
 	if (r == 0)
-		r = thaw_into(j, j->thawed, &pace, &rows);
+		r = thaw_into(j, j->thawed, &rows);
 	if (r == 0 && memcmp(rows.b, j->a.rows_hash.b, HASH_SIZE) != 0) {
 		(void) err_say(-EBADMSG, "it does not thaw to the same rows");
 		r = BOOK_PRESS_E_CANNOT;
@@ -107,10 +118,8 @@ int archive_press(struct job *j)
 
 int archive_thaw(struct job *j)
 {
-	struct pace pace;
 	struct hash rows;
-	archive_pace_begin(&pace, j);
-	int r = thaw_into(j, j->copy, &pace, &rows);
+	int r = thaw_into(j, j->copy, &rows);
 	if (r == 0 && memcmp(rows.b, j->a.rows_hash.b, HASH_SIZE) != 0) {
 		(void) err_say(-EBADMSG, "%s does not thaw to the rows that were archived", j->key);
 		return ARCHIVE_E_TAMPERED;

@@ -36,19 +36,23 @@ static size_t part_count(const struct job *j)
 /* The packed file as it was recorded? -EUCLEAN: it is not, or not there. */
 static int check_packed(struct job *j, int fd)
 {
-	struct pace pace;
-	uint8_t *block = malloc(ARCHIVE_BLOCK);
+	char chunk[S3_CHUNK];
 	struct stat st;
-	int r = block ? 0 : -ENOMEM;
-	archive_pace_begin(&pace, j);
-	if (r == 0 && (fstat(fd, &st) < 0 || st.st_size != j->a.packed_bytes))
-		r = -EUCLEAN;
+	int r = fstat(fd, &st) < 0 || st.st_size != j->a.packed_bytes ? -EUCLEAN : 0;
 	for (size_t i = 0; r == 0 && i < j->a.n_blocks; i++) {
-		ssize_t n = pread(fd, block, ARCHIVE_BLOCK, (off_t) (i * ARCHIVE_BLOCK));
-		struct hash hash = sha256_of(block, n > 0 ? (size_t) n : 0);
-		r = memcmp(hash.b, j->a.blocks[i].b, HASH_SIZE) == 0 ? archive_pace(&pace) : -EUCLEAN;
+		struct sha256 h;
+		ssize_t n = sizeof chunk;
+		sha256_start(&h);
+		for (off_t at = 0; r == 0 && n > 0 && at < ARCHIVE_BLOCK; at += n) {
+			n = pread(fd, chunk, sizeof chunk, (off_t) (i * ARCHIVE_BLOCK) + at);
+			sha256_add(&h, chunk, n > 0 ? (size_t) n : 0);
+			archive_passed(j, n > 0 ? n : 0, false);
+			r = archive_pace(j);
+		}
+		const struct hash hash = sha256_end(&h);
+		if (r == 0 && memcmp(hash.b, j->a.blocks[i].b, HASH_SIZE) != 0)
+			r = -EUCLEAN;
 	}
-	free(block);
 	return r;
 }
 
@@ -201,9 +205,9 @@ int archive_send(struct job *j)
 
 struct comparing {
 	struct job *j;
-	struct pace pace;
 	struct zst *z;
 	uint8_t *block;
+	struct sha256 of_block;
 	size_t in_block, at_block;
 	struct sha256 content;
 	int64_t content_n;
@@ -222,13 +226,13 @@ static int end_block(struct comparing *c)
 {
 	const struct week_archive *a = &c->j->a;
 	size_t n = c->in_block;
-	struct hash hash = sha256_of(c->block, n);
+	struct hash hash = sha256_end(&c->of_block);
+	sha256_start(&c->of_block);
 	if (c->at_block >= a->n_blocks || memcmp(hash.b, a->blocks[c->at_block].b, HASH_SIZE) != 0)
 		return tampered(c, n);
 	c->at_block++;
 	c->in_block = 0;
-	int r = zst_feed(c->z, c->block, n);
-	return r < 0 ? r : archive_pace(&c->pace);
+	return zst_feed(c->z, c->block, n);
 }
 
 static int take_fetched(void *u, const void *bytes, size_t n)
@@ -239,11 +243,11 @@ static int take_fetched(void *u, const void *bytes, size_t n)
 	while (r == 0 && n > 0) {
 		size_t room = ARCHIVE_BLOCK - c->in_block, used = n < room ? n : room;
 		memcpy(c->block + c->in_block, at, used);
+		sha256_add(&c->of_block, at, used);
 		c->in_block += used;
 		at += used;
 		n -= used;
-		if (c->in_block == ARCHIVE_BLOCK)
-			r = end_block(c);
+		r = c->in_block == ARCHIVE_BLOCK ? end_block(c) : archive_pace(c->j);
 	}
 	return r;
 }
@@ -253,7 +257,7 @@ static int take_content(void *u, const void *bytes, size_t n)
 	struct comparing *c = u;
 	sha256_add(&c->content, bytes, n);
 	c->content_n += (int64_t) n;
-	return c->fd < 0 ? 0 : archive_write(&c->pace, c->fd, bytes, n);
+	return c->fd < 0 ? archive_pace(c->j) : archive_write(c->j, c->fd, bytes, n);
 }
 
 static int compare_end(struct comparing *c)
@@ -276,7 +280,7 @@ int archive_compare(struct job *j, int fd)
 {
 	struct comparing c = { .j = j, .fd = fd, .block = malloc(ARCHIVE_BLOCK) };
 	sha256_start(&c.content);
-	archive_pace_begin(&c.pace, j);
+	sha256_start(&c.of_block);
 	int r = c.block ? zst_unpacker(&c.z, ZST_WINDOW_LOG_MAX, take_content, &c) : -ENOMEM;
 	if (r == 0)
 		r = s3_get(j->s3, j->key, 0, -1, take_fetched, &c, NULL);
@@ -313,7 +317,7 @@ int archive_verify(struct job *j)
 	if (r != 0)
 		return r;
 	j->a.state = WEEK_ARCHIVE_VERIFIED;
-	j->a.verified_ms = j->now_ms;
+	j->a.verified_ms = archive_now_ms(j);
 	r = archive_record(j);
 	if (r == 0)
 		archive_told(j, "verified");
@@ -322,25 +326,12 @@ int archive_verify(struct job *j)
 
 /* ---- the way back ---- */
 
-static int fetch_into(struct job *j)
-{
-	bool plain = j->a.form == WEEK_ARCHIVE_PLAIN;
-	const char *path = plain ? j->copy : j->pressed;
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return archive_fail(path, "open");
-	int r = archive_compare(j, fd);
-	if (r == 0 && fsync(fd) < 0)
-		r = archive_fail(path, "sync");
-	(void) close(fd);
-	return r != 0 || plain ? r : archive_thaw(j);
-}
-
 /* Opened as what it is to be: its check, and this program's version. */
 static int prepare(struct job *j)
 {
 	char found[256];
 	struct store *db;
+	archive_makes(j, j->copy);
 	int r = store_open(&db, j->copy, STORE_WRITE, &schema_week);
 	if (r == STORE_E_FULL)
 		return ARCHIVE_E_FULL;
@@ -353,6 +344,23 @@ static int prepare(struct job *j)
 		return err_trace(store_close_whole(db));
 	(void) store_close(db);
 	return err_trace(r);
+}
+
+static int fetch_into(struct job *j)
+{
+	bool plain = j->a.form == WEEK_ARCHIVE_PLAIN;
+	const char *path = plain ? j->copy : j->pressed;
+	archive_makes(j, path);
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return archive_fail(path, "open");
+	int r = archive_compare(j, fd);
+	if (r == 0 && fsync(fd) < 0)
+		r = archive_fail(path, "sync");
+	(void) close(fd);
+	if (r == 0 && !plain)
+		r = archive_thaw(j);
+	return r == 0 ? prepare(j) : r;
 }
 
 static int put_in_place(struct job *j)
@@ -369,8 +377,6 @@ int archive_bring_back(struct job *j)
 {
 	char what[128];
 	int r = archive_aside(j, fetch_into);
-	if (r == 0)
-		r = prepare(j);
 	if (r != 0) {
 		char why[ERR_TEXT_MAX]; /* what went wrong, not what the clearing says */
 		(void) snprintf(why, sizeof why, "%s", err_text());
@@ -381,7 +387,7 @@ int archive_bring_back(struct job *j)
 	}
 	(void) snprintf(what, sizeof what, "archive of %s was fetched and compared", j->label);
 	r = archive_audit(j, what);
-	j->a.fetched_ms = j->now_ms; /* before the file is there, so that it is not purged at once */
+	j->a.fetched_ms = archive_now_ms(j); /* before the file is there, so that it is not purged at once */
 	if (r == 0)
 		r = archive_record(j);
 	if (r == 0)

@@ -69,35 +69,15 @@ int press_cannot(const char *fmt, ...)
 	return BOOK_PRESS_E_CANNOT;
 }
 
-int press_begin(struct press_writer *w)
+int press_row(struct press_writer *w)
 {
-	(void) store_checkpointer(w->to);
-	return err_trace(store_begin(w->to));
-}
-
-int press_end(struct press_writer *w)
-{
-	int r = store_commit(w->to);
-	if (r == 0)
-		r = store_checkpoint(w->to, WAL_PAGES);
-	return r < 0 ? err_trace(r) : r;
-}
-
-int press_row(struct press_writer *w, bool whole)
-{
-	int r = ++w->asked % 64 == 0 && w->pace->between ? w->pace->between(w->pace->u) : 0;
-	w->rows++;
-	if (r < 0 || !whole || w->rows < ROWS_A_COMMIT)
-		return r;
-	w->rows = 0;
-	r = press_end(w);
-	return r == 0 ? store_begin(w->to) : r;
+	return ++w->rows % ROWS_A_LOOK == 0 && w->pace->between ? w->pace->between(w->pace->u) : 0;
 }
 
 static int between_rows(void *u, struct stmt *row, int columns)
 {
 	(void) row, (void) columns;
-	return press_row(u, false);
+	return press_row(u);
 }
 
 int press_table(struct press_writer *w, struct store *from, const char *table)
@@ -105,7 +85,7 @@ int press_table(struct press_writer *w, struct store *from, const char *table)
 	int r = store_copy_rows(from, w->to, table, between_rows, w);
 	if (r == -EEXIST)
 		return press_cannot("a row of %s does not fit", table);
-	return r == 0 ? press_row(w, true) : r;
+	return r;
 }
 
 bool press_is_left_out(const char *table)
@@ -206,7 +186,7 @@ static int take_units(struct presser *p)
 		u->low = gcd(u->low, low);
 		u->stake = gcd(u->stake, stmt_col_int(st, 2));
 		least = low < least ? low : least;
-		r = press_row(&p->w, false);
+		r = press_row(&p->w);
 		if (r < 0) {
 			stmt_reset(st);
 			return r;
@@ -256,7 +236,7 @@ static int take_carried(struct presser *p)
 		stmt_blob(in, 9, nonce, n);
 		r = ledger_must(stmt_run(in), "carried");
 		if (r == 0)
-			r = press_row(&p->w, true);
+			r = press_row(&p->w);
 		if (r != 0) {
 			stmt_reset(st);
 			break;
@@ -375,7 +355,7 @@ static int take_rows(struct presser *p)
 		struct walk_row w;
 		r = ledger_read_row(st, &w) == 0 ? take_row(p, &w.raw) : press_cannot("a ledger row is damaged");
 		if (r == 0)
-			r = press_row(&p->w, true);
+			r = press_row(&p->w);
 		if (r != 0) {
 			stmt_reset(st);
 			return r;
@@ -408,7 +388,7 @@ static int take_commits(struct presser *p, struct buf *sizes)
 		if (stmt_col_int(st, 0) != ++commit || stmt_col_int(st, 1) != row + 1 || last <= row)
 			r = press_cannot("commit %" PRId64 " does not follow the one before it, or has no row", commit);
 		else
-			r = press_row(&p->w, false);
+			r = press_row(&p->w);
 		varint_put(sizes, (uint64_t) (last - row));
 		row = last;
 		if (r == 0 && commit % COMMITS_EACH == 0)
@@ -449,11 +429,11 @@ int book_press(struct store *book, struct store *to, const struct book_pace *pac
 	int r = version < 0 ? version : store_begin(book);
 	if (r != 0)
 		return err_trace(r);
-	r = press_begin(&p.w);
+	r = store_begin(to);
 	if (r == 0)
 		r = press_all(&p, version);
 	if (r == 0)
-		r = press_end(&p.w);
+		r = store_commit(to);
 	store_rollback(to);
 	store_rollback(book);
 	free(p.users);

@@ -10,24 +10,21 @@
 enum {
 	COMMITS_EACH = 4096,
 	NONCES_EACH = 1024, /* said again in the view `bets` */
-	ROWS_A_COMMIT = 8192, /* of the file that is made */
-	WAL_PAGES = 2000 /* 8 MiB: nobody else's sync waits for more */
+	ROWS_A_LOOK = 32    /* a quarter of a millisecond */
 };
 
 struct press_units { /* what divides all of them; low_base: the least low, in units */
 	int64_t t0, low, low_base, stake;
 };
 
-/* One write transaction after the other, each a fixed number of rows, so that the same rows make the same file. */
+/* One write transaction, so that a page is written once, not with each commit that it gets rows in. */
 struct press_writer {
 	struct store *to;
 	const struct book_pace *pace;
-	int64_t rows, asked;
+	int64_t rows;
 };
-MUST_CHECK int press_begin(struct press_writer *w);
-MUST_CHECK int press_end(struct press_writer *w);
-/* After each row; a commit may be made only where `whole`. */
-MUST_CHECK int press_row(struct press_writer *w, bool whole);
+/* After each row. */
+MUST_CHECK int press_row(struct press_writer *w);
 /* All rows of a table. */
 MUST_CHECK int press_table(struct press_writer *w, struct store *from, const char *table);
 /* Is the table one of the three whose rows are not taken as they stand? */

@@ -119,7 +119,7 @@ static int put_carried(struct thawer *t)
 		struct stored_bet b;
 		r = book_read_bet(st, &b) == 0 ? put_bet(t, &b.bet, 0) : press_cannot("a carried bet is damaged");
 		if (r == 0)
-			r = press_row(&t->w, false);
+			r = press_row(&t->w);
 		if (r != 0) {
 			stmt_reset(st);
 			return r;
@@ -304,13 +304,13 @@ static int make_commit(struct thawer *t, struct paid *p, int64_t commit, int64_t
 	for (uint64_t i = 0; r == 0 && i < rows; i++) {
 		r = make_row(t, p, ++*row);
 		if (r == 0)
-			r = press_row(&t->w, false);
+			r = press_row(&t->w);
 	}
 	if (r == 0 && commit == 1)
 		r = add_carried(t);
 	if (r == 0)
 		r = ledger_boundary(t->w.to);
-	return r == 0 ? press_row(&t->w, true) : r;
+	return r == 0 ? press_row(&t->w) : r;
 }
 
 static int make_commits(struct thawer *t, struct paid *p)
@@ -380,11 +380,11 @@ int book_thaw(struct store *pressed, struct store *book, const struct book_pace 
 	if (r == STORE_E_ABSENT)
 		r = press_cannot("it is of version %d, which this program does not know", t.version);
 	if (r == 0)
-		r = press_begin(&t.w);
+		r = store_begin(book);
 	if (r == 0)
 		r = thaw_all(&t);
 	if (r == 0)
-		r = press_end(&t.w);
+		r = store_commit(book);
 	store_rollback(book);
 	store_rollback(pressed);
 	free(t.users);
@@ -417,7 +417,7 @@ static int add_row(void *u, struct stmt *row, int columns)
 		if (type == STMT_REAL)
 			return press_cannot("a value of no type that a book holds");
 	}
-	return ++rows->asked % 64 == 0 && rows->pace->between ? rows->pace->between(rows->pace->u) : 0;
+	return ++rows->asked % ROWS_A_LOOK == 0 && rows->pace->between ? rows->pace->between(rows->pace->u) : 0;
 }
 
 static int add_table(void *u, const char *table, const char *sql)

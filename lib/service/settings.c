@@ -165,8 +165,10 @@ static void rows_for(struct settings *s, struct conf_row rows[static 96])
 			FOR_ARCHIVER | FOR_CTL);
 	ROW("TAP_ARCHIVE_WINDOW_LOG", CONF_INT, &s->archive_window_log, "21", 10, ZST_WINDOW_LOG_MAX, "log2(bytes)",
 			"how far back a repetition is seen; costs that much memory, and more to compress", FOR_ARCHIVER | FOR_CTL);
-	ROW("TAP_ARCHIVE_CPU_PERCENT", CONF_INT, &s->archive_cpu_percent, "50", 1, 100, "%",
-			"most that archiving takes of one processor, besides yielding to all others", FOR_ARCHIVER | FOR_CTL);
+	ROW("TAP_ARCHIVE_CPU_PERCENT", CONF_INT, &s->archive_cpu_percent, "10", 1, 100, "%",
+			"most that archiving takes of one processor, in bits of half a millisecond", FOR_ARCHIVER | FOR_CTL);
+	ROW("TAP_ARCHIVE_BYTES_PER_SECOND", CONF_INT, &s->archive_bytes_per_second, "20000000", 0, 10000000000, "bytes/s",
+			"most that archiving reads and writes of this machine's disk; 0: no bound", FOR_ARCHIVER | FOR_CTL);
 	ROW("TAP_ARCHIVE_MULTIPART_BYTES", CONF_INT, &s->archive_multipart_bytes, "67108864", 1, 5000000000, "bytes",
 			"a longer archive is sent in parts, which an interruption keeps", FOR_ARCHIVER | FOR_CTL);
 	ROW("TAP_ARCHIVE_PART_BYTES", CONF_INT, &s->archive_part_bytes, "16777216", S3_PART_LEAST, 1000000000, "bytes",

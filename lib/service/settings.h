@@ -51,7 +51,8 @@ struct settings {
 	int64_t backup_s, backups_kept, integrity_s, ship_lag_s, drill_s;
 	struct conf_text s3_bucket, s3_region, s3_credentials_file;
 	int64_t s3_bytes_per_second, s3_still_ms, s3_tries;
-	int64_t archive_keep_weeks, archive_level, archive_window_log, archive_cpu_percent, archive_multipart_bytes, archive_part_bytes;
+	int64_t archive_keep_weeks, archive_level, archive_window_log, archive_cpu_percent, archive_bytes_per_second;
+	int64_t archive_multipart_bytes, archive_part_bytes;
 };
 
 /* Fills *ret from env, writing a line for each wrong key; returns how many were wrong. */

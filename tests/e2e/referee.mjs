@@ -116,3 +116,16 @@ test('a rate is one of its second\'s quotes, or nobody knows', () => {
 	witness.grids.splice(9, 2);
 	assert.equal(witness.ratesAt(`${T0 + 20}_0_2000`, at), undefined);
 });
+
+test('a clock that steps back shows a moment twice, and either quote of it may be the bet\'s', () => {
+	const witness = new Witness({ origin: '', ws: '' }, assert.fail), at = T0 * 1000;
+	const grid = (quote_id, t) => ({ type: 'grid', quote_id, t, columns: [T0 + 20], rows: { low: 0, height: 2000, count: 1 }, rates: [[10_000 + quote_id]] });
+	for (let id = 1, t = at - 2000; t < at + 2000; t += 200, id++) {
+		t -= id === 13 ? 510 : 0;
+		witness.hear(grid(id, t));
+	}
+	const stepped = witness.grids.filter((g) => g.quote_id >= 13 && g.t <= at);
+	assert.ok(stepped.length > 0);
+	for (const g of stepped)
+		assert.ok(witness.ratesAt(`${T0 + 20}_0_2000`, at).includes(10_000 + g.quote_id));
+});

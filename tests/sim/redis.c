@@ -183,8 +183,10 @@ int __wrap_history_column(struct bus *bus, int64_t t0_s, int64_t column_s, struc
 int __wrap_history_read(struct bus *bus, int64_t from_ms, int64_t to_ms, struct tick *ticks, size_t max, size_t *ret_n, bool *ret_more)
 {
 	(void) bus;
-	if (redis.down)
+	if (redis.down) {
+		referee_history_away();
 		return err_say(-ENOTCONN, "the fake Redis is away");
+	}
 	*ret_n = recorded_in(from_ms, to_ms, ticks, max);
 	*ret_more = *ret_n == max;
 	return 0;

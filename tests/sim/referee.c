@@ -134,19 +134,25 @@ void referee_resolver_began(void)
 	r.next_s = r.recorded_s + W; /* what its predecessor passed over without recording what came next is open again */
 	memcpy(r.digest, r.recorded_digest, sizeof r.digest);
 	r.any_column = r.any_column && r.recorded_s;
+	r.passes_unread = false;
 	bool long_away = r.any_column && sim.true_ms - r.next_s * 1000 > CATCH_UP_S * 1000 - STEP_MAX_MS;
 	r.sparse_until_s = long_away ? (sim.true_ms + STEP_MAX_MS) / 1000 : 0;
 }
 
-/* After a stop of more than CATCH_UP_S a resolver may pass over columns that have neither ticks nor bets (due.h); what comes next
- * is chained to nothing. */
+void referee_history_away(void)
+{
+	r.passes_unread = true;
+}
+
+/* After a stop of more than CATCH_UP_S a resolver may pass over columns that have neither ticks nor bets (due.h), and of which it cannot
+ * read whether they have ticks; what comes next is chained to nothing. */
 static void pass_over(int64_t to_s)
 {
 	MUST(r.next_s < r.sparse_until_s, "column %" PRId64 " is asked for, %" PRId64 " is next", to_s, r.next_s);
 	for (; r.next_s < to_s; r.next_s += W) {
 		struct verdict passed = verdict_of(r.next_s, true, r.digest);
 		const struct model_column *c = peek(r.next_s);
-		MUST(passed.n == passed.anchored && (!c || c->n == 0), "column %" PRId64 " is passed over with %" PRId64 " ticks and %d bets",
+		MUST((r.passes_unread || passed.n == passed.anchored) && (!c || c->n == 0), "column %" PRId64 " is passed over with %" PRId64 " ticks and %d bets",
 				r.next_s, passed.n, c ? c->n : 0);
 		memset(r.digest, 0, sizeof r.digest);
 		r.counts.passed_over++;

@@ -24,6 +24,7 @@ int referee_withdraws(int w, int64_t micros); /* what such a request must be ans
 void referee_resolver_began(void);
 /* The resolver asks for a column's ticks: what it will decide by is known now. */
 void referee_asked(int64_t t0_s, bool answered);
+void referee_history_away(void); /* it asked which columns have any, in vain */
 /* It told a player of a decided bet. */
 void referee_told(const struct account *a, const struct bet *b);
 /* It has done something: is it in the book, and as it must be? */

@@ -41,7 +41,7 @@ struct referee {
 	int life;
 	int64_t api_newest_ms, house_kept_ms, next_s;
 	int64_t sparse_until_s; /* a resolver that was long away may pass over what is empty before it */
-	bool any_column;
+	bool any_column, passes_unread;
 	uint8_t digest[32];
 	int64_t recorded_s; /* the newest column in the book, and its digest; 0: none yet */
 	uint8_t recorded_digest[32];

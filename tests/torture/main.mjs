@@ -36,7 +36,8 @@ const commit = () => {
 		return 'unknown';
 	}
 };
-const enter = (line) => appendFileSync(ledgerFile, `${JSON.stringify({ at: new Date().toISOString().slice(0, 16), commit: commit(), ...line })}\n`);
+// By this process' own count of time: the wall clock is the world's.
+const enter = (line) => appendFileSync(ledgerFile, `${JSON.stringify({ at: new Date(performance.timeOrigin + performance.now()).toISOString().slice(0, 16), commit: commit(), ...line })}\n`);
 
 class Round {
 	constructor(n, seconds) {

@@ -52,11 +52,12 @@ export class Witness extends Player {
 	}
 
 	// The rates at which a bet of that moment may have been written; undefined when not every quote of its time was heard: they come
-	// five a second, so that a longer pause is one that is missing.
+	// five a second, so that a longer pause is one that is missing. A clock that steps back shows a moment twice.
 	ratesAt(cell, placed_at) {
 		const [t0, low] = cell.split('_').map(Number);
-		const from = this.grids.findLastIndex((g) => g.t < placed_at - TTL_MS), to = this.grids.findIndex((g, i) => i > from && g.t > placed_at);
-		const near = from < 0 || to < 0 ? [] : this.grids.slice(from, to + 1);
+		const living = (g) => g.t >= placed_at - TTL_MS && g.t <= placed_at;
+		const from = this.grids.findIndex(living) - 1, to = this.grids.findLastIndex(living) + 1;
+		const near = from < 0 || to === this.grids.length ? [] : this.grids.slice(from, to + 1);
 		if (near.length < 2 || near.slice(1).some((g, i) => Math.abs(g.t - near[i].t) > PAUSE_MS))
 			return undefined;
 		return near.map((g) => rateIn(g, t0, low)).filter((r) => r > 0);

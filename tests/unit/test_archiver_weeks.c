@@ -169,7 +169,7 @@ static void a_week_goes_and_comes_back(void **state)
 	struct week_archive a = recorded();
 	assert_int_equal(a.state, WEEK_ARCHIVE_VERIFIED);
 	assert_int_equal(a.bets, BETS);
-	assert_true(a.db_bytes > a.packed_bytes && a.verified_ms == opened + 1000);
+	assert_true(a.db_bytes > a.packed_bytes && a.verified_ms > opened + 1000); /* then, not when it began */
 	assert_int_equal(a.form, WEEK_ARCHIVE_PRESSED);
 	is(s3_head(s3, "bets/bets_2026_w08.db.zst", &info), 0);
 	assert_int_equal(info.size, a.packed_bytes);
@@ -457,17 +457,42 @@ static bool knows_when(const struct archives_report *r)
 	return r->verified_ms > 0;
 }
 
+static bool stands_still(const struct archives_report *r)
+{
+	return strcmp(r->step, "2026_w08: being sent") == 0 && r->still_ms >= 1000;
+}
+
+static void daemon_settings(struct settings *ret, const char *more)
+{
+	char dir[128], endpoint[96], file[128], other[64];
+	char *env[] = { dir, endpoint, file, other, NULL };
+	(void) snprintf(dir, sizeof dir, "TAP_DATA_DIR=%s", books_dir);
+	(void) snprintf(endpoint, sizeof endpoint, "TAP_S3_ENDPOINT=%s", server.endpoint);
+	(void) snprintf(file, sizeof file, "TAP_S3_CREDENTIALS_FILE=%s", server.credentials_file);
+	(void) snprintf(other, sizeof other, "%s", more);
+	assert_int_equal(settings_load(ret, env, stderr), 0);
+}
+
+/* Long before it is given up. */
+static void an_upload_that_hangs_is_told(void **state)
+{
+	(void) state;
+	static struct settings s;
+	struct archives *a;
+	daemon_settings(&s, "TAP_S3_STILL_MS=600000");
+	assert_true(s3_server_faults(&server, "[{\"kind\":\"hang\",\"method\":\"PUT\"}]"));
+	is(archives_start(&a, &s, 0), 0);
+	struct archives_report r = await(a, stands_still);
+	assert_true(r.failures == 0 && r.step_since_ms > 0 && r.moved_bytes > 0);
+	(void) archives_stop(a);
+}
+
 static void the_daemon_does_it_and_remembers(void **state)
 {
 	(void) state;
 	static struct settings s;
 	struct archives *a;
-	char dir[128], endpoint[96], file[128];
-	char *env[] = { dir, endpoint, file, (char[]) { "TAP_S3_TRIES=1" }, NULL };
-	(void) snprintf(dir, sizeof dir, "TAP_DATA_DIR=%s", books_dir);
-	(void) snprintf(endpoint, sizeof endpoint, "TAP_S3_ENDPOINT=%s", server.endpoint);
-	(void) snprintf(file, sizeof file, "TAP_S3_CREDENTIALS_FILE=%s", server.credentials_file);
-	assert_int_equal(settings_load(&s, env, stderr), 0);
+	daemon_settings(&s, "TAP_S3_TRIES=1");
 	assert_true(s3_server_faults(&server, "[{\"kind\":\"500\"}]"));
 	is(archives_start(&a, &s, 0), 0);
 	struct archives_report r = await(a, has_failed);
@@ -478,6 +503,7 @@ static void the_daemon_does_it_and_remembers(void **state)
 	r = await(a, has_purged); /* by the clock on the wall it ended long ago */
 	(void) archives_stop(a);
 	assert_true(r.verified == 1 && r.failures == 0 && r.failing_since_ms == 0 && r.waiting == 0 && !is_local());
+	assert_true(r.step[0] == '\0' && r.still_ms == 0 && r.moved_bytes > 0);
 	int64_t verified_ms = r.verified_ms;
 	is(archives_start(&a, &s, 0), 0);
 	r = await(a, knows_when);
@@ -621,6 +647,7 @@ int main(void)
 		T(what_thaws_to_another_book_is_refused),
 		T(one_at_a_time),
 		T(the_daemon_does_it_and_remembers),
+		T(an_upload_that_hangs_is_told),
 		T(who_is_killed_is_gone_on_from),
 		T(who_is_killed_between_parts_too),
 		T(parts_that_were_sent_stay),

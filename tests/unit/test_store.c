@@ -278,6 +278,77 @@ static void a_copy_is_whole_and_passes_its_check(void **state)
 	(void) store_close(w);
 }
 
+struct passed {
+	int64_t read, written;
+};
+
+static void note_passed(void *u, int64_t bytes, bool written)
+{
+	struct passed *p = u;
+	*(written ? &p->written : &p->read) += bytes;
+}
+
+/* Rows of a page each, so that the file is longer than what is kept in memory of it. */
+static void fill_pages(struct store *s, int n)
+{
+	static char page[4000];
+	assert_int_equal(store_begin(s), 0);
+	assert_int_equal(store_script(s, "CREATE TABLE pages(id INTEGER PRIMARY KEY, page BLOB NOT NULL)"), 0);
+	for (int i = 0; i < n; i++) {
+		struct stmt *st = store_stmt(s, "INSERT INTO pages(page) VALUES (?1)");
+		stmt_blob(st, 1, page, sizeof page);
+		assert_int_equal(stmt_run(st), 0);
+	}
+	assert_int_equal(store_commit(s), 0);
+}
+
+/* But for its first pages, which say what it is. */
+static bool is_once(int64_t bytes, int64_t size)
+{
+	return bytes > size - 65536 && bytes < size + 65536;
+}
+
+static void a_scratch_file_is_written_once_and_every_piece_is_told(void **state)
+{
+	(void) state;
+	static struct passed p;
+	struct stat st;
+	char copy[160], wal[160], text[64];
+	(void) snprintf(copy, sizeof copy, "%s/copy.db", dir);
+	(void) snprintf(wal, sizeof wal, "%s-wal", path);
+	store_pace(note_passed, &p);
+	struct store *w = opened(STORE_WRITE);
+	assert_int_equal(store_scratch(w), 0);
+	assert_int_equal(stat(wal, &st), -1);
+	p = (struct passed){ 0 };
+	fill_pages(w, 10000);
+	assert_int_equal(stat(wal, &st), -1);
+	assert_int_equal(stat(path, &st), 0);
+	assert_true(st.st_size > 40000000);
+	assert_true(is_once(p.written, st.st_size));
+	assert_int_equal(store_close_whole(w), 0);
+
+	w = opened(STORE_READ);
+	p = (struct passed){ 0 };
+	assert_int_equal(store_check(w, false, text, sizeof text), 0);
+	assert_true(p.read > st.st_size - 65536 && p.written == 0);
+	p = (struct passed){ 0 };
+	assert_int_equal(store_copy_to(w, copy), 0);
+	assert_int_equal(stat(copy, &st), 0);
+	assert_true(is_once(p.written, st.st_size));
+	(void) store_close(w);
+
+	store_pace(NULL, NULL);
+	p = (struct passed){ 0 };
+	w = opened(STORE_WRITE); /* a book as any again */
+	assert_int_equal(store_begin(w), 0);
+	assert_int_equal(add(w, 1), 0);
+	assert_int_equal(store_commit(w), 0);
+	assert_int_equal(stat(wal, &st), 0);
+	assert_int_equal(p.read + p.written, 0);
+	(void) store_close(w);
+}
+
 static void the_epoch_is_one_number_for_all(void **state)
 {
 	(void) state;
@@ -396,6 +467,7 @@ int main(void)
 		CASE(the_wal_is_moved_when_long_and_by_its_checkpointer_only),
 		CASE(a_reader_cannot_make_the_wal_grow_for_ever),
 		CASE(a_copy_is_whole_and_passes_its_check),
+		CASE(a_scratch_file_is_written_once_and_every_piece_is_told),
 		CASE(the_epoch_is_one_number_for_all),
 		CASE(a_busy_writer_lets_the_other_pass),
 		CASE(two_processes_lose_no_commit),
