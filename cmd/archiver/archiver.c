@@ -2,12 +2,15 @@
 
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <sys/statvfs.h>
 
 #include "archives.h"
 #include "clk.h"
 #include "daemon.h"
+#include "err.h"
 #include "jobs.h"
+#include "s3.h"
 #include "shipping.h"
 #include "waiting.h"
 
@@ -20,6 +23,18 @@ static struct shipping *shipping; /* NULL: there is no object store */
 static struct archives *archives;
 static pthread_mutex_t jobs_lock = PTHREAD_MUTEX_INITIALIZER;
 static int64_t status_ms;
+
+/* A credential that the service manager gives is not here when somebody checks by hand. */
+int archiver_check(const struct settings *s, FILE *report)
+{
+	struct s3_conf s3;
+	settings_s3(s, &s3);
+	if (!s3.endpoint[0] || (!s3.credentials_file[0] && !getenv("CREDENTIALS_DIRECTORY")) || s3_look_at_credentials(&s3) == 0)
+		return 0;
+	(void) fprintf(report, "TAP_S3_CREDENTIALS_FILE=%s: %s\n", s3.credentials_file, err_text());
+	err_clear();
+	return 1;
+}
 
 int archiver_start(const struct settings *s)
 {

@@ -3,11 +3,13 @@
 #define TAP_ARCHIVER_H
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "buf.h"
 #include "ops.h"
 #include "settings.h"
 
+int archiver_check(const struct settings *s, FILE *report);
 int archiver_start(const struct settings *s);
 int archiver_turn(void);
 void archiver_stop(void);

@@ -8,6 +8,7 @@ int main(int argc, char **argv)
 		.name = "archiver",
 		.summary = "backs the book up, verifies the copies, checks the book's integrity",
 		.who = FOR_ARCHIVER,
+		.check = archiver_check,
 		.start = archiver_start,
 		.turn = archiver_turn,
 		.stop = archiver_stop,

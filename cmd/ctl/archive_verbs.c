@@ -81,13 +81,25 @@ static int fail(struct ctl *c, int r)
 	}
 }
 
+/* To write into, but only where there are some: archiving makes none. */
+static struct week *old_book(struct ctl *c, int *ret_code)
+{
+	struct week *w = ctl_book(c, STORE_READ, ret_code);
+	if (!w)
+		return NULL;
+	(void) week_close(w);
+	return ctl_book(c, STORE_WRITE, ret_code);
+}
+
 /* The archiver does it by itself; this is for who does not want to wait. */
 int verb_archive_run(struct ctl *c)
 {
 	struct archive_conf conf;
 	struct archive_done done;
 	int code;
-	_cleanup_(week_closep) struct week *w = ctl_book(c, STORE_WRITE, &code);
+	if (!c->settings.s3_endpoint.v[0])
+		return ctl_fail(c, EX_CONFIG, "TAP_S3_ENDPOINT is empty: nothing is shipped");
+	_cleanup_(week_closep) struct week *w = old_book(c, &code);
 	if (!w)
 		return code;
 	archive_conf(&c->settings, &conf);
@@ -119,7 +131,7 @@ int verb_archive_fetch(struct ctl *c)
 	int code;
 	if (!read_week(text, &week))
 		return ctl_fail(c, EX_USAGE, "%s: a week is written as 2026_w47", text);
-	_cleanup_(week_closep) struct week *w = ctl_book(c, STORE_WRITE, &code);
+	_cleanup_(week_closep) struct week *w = old_book(c, &code);
 	if (!w)
 		return code;
 	archive_conf(&c->settings, &conf);

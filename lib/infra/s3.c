@@ -247,24 +247,43 @@ static size_t take_header(char *line, size_t size, size_t count, void *u)
 
 /* ---- one try ---- */
 
-/* S3_E_DENIED with its sentence when there are none; <0. */
-static int set_credentials(struct s3 *s)
+/* ACCESS_KEY, and behind its end SECRET_KEY. S3_E_DENIED with its sentence when there are none; <0. */
+static int read_credentials(const struct s3_conf *conf, char secret[SECRET_MAX], const char **ret_key)
 {
-	char secret[SECRET_MAX];
-	int r = conf_secret("S3_CREDENTIALS", s->conf.credentials_file, secret, sizeof secret);
+	int r = conf_secret("S3_CREDENTIALS", conf->credentials_file, secret, SECRET_MAX);
 	char *colon = r == 0 ? strchr(secret, ':') : NULL;
 	if (r < 0)
 		return err_trace(r);
 	if (!colon || colon == secret || !colon[1]) {
 		(void) err_say(-EACCES, r > 0 ? "no credentials: neither $CREDENTIALS_DIRECTORY/S3_CREDENTIALS nor"
 				" TAP_S3_CREDENTIALS_FILE is there" : "the secret S3_CREDENTIALS must be ACCESS_KEY:SECRET_KEY");
-		explicit_bzero(secret, sizeof secret);
+		explicit_bzero(secret, SECRET_MAX);
 		return S3_E_DENIED;
 	}
 	*colon = '\0';
+	*ret_key = colon + 1;
+	return 0;
+}
+
+int s3_look_at_credentials(const struct s3_conf *conf)
+{
+	char secret[SECRET_MAX];
+	const char *key;
+	int r = read_credentials(conf, secret, &key);
+	explicit_bzero(secret, sizeof secret);
+	return r;
+}
+
+static int set_credentials(struct s3 *s)
+{
+	char secret[SECRET_MAX];
+	const char *key;
+	int r = read_credentials(&s->conf, secret, &key);
+	if (r != 0)
+		return r;
 	CURLcode c = curl_easy_setopt(s->easy, CURLOPT_USERNAME, secret);
 	if (c == CURLE_OK)
-		c = curl_easy_setopt(s->easy, CURLOPT_PASSWORD, colon + 1);
+		c = curl_easy_setopt(s->easy, CURLOPT_PASSWORD, key);
 	explicit_bzero(secret, sizeof secret);
 	return c == CURLE_OK ? 0 : -ENOMEM;
 }

@@ -55,6 +55,9 @@ struct s3_conf {
 };
 enum { S3_PAUSE_MAX_MS = 10000 };
 
+/* Are there any, in their form? 0; S3_E_DENIED, <0: a sentence says what is wrong. No one is asked whether they are good. */
+MUST_CHECK int s3_look_at_credentials(const struct s3_conf *conf);
+
 struct s3;
 MUST_CHECK int s3_open(struct s3 **ret, const struct s3_conf *conf);
 struct s3 *s3_close(struct s3 *s);

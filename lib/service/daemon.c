@@ -253,7 +253,7 @@ int daemon_main(int argc, char **argv, const struct daemon_spec *spec)
 	if (config_load(&settings, &bus, password, sizeof password, &level) > 0)
 		return EX_CONFIG;
 	if (what == CLI_CHECK)
-		return EX_OK;
+		return spec->check && spec->check(&settings, stderr) > 0 ? EX_CONFIG : EX_OK;
 	log_init(spec->name, level);
 	journal_use();
 	raise_file_limit();

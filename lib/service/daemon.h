@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "attr.h"
 #include "bus.h"
@@ -22,6 +23,8 @@ struct daemon_spec {
 	const char *name;      /* "api": tap-trading-api */
 	const char *summary;   /* one line for --help */
 	unsigned who;          /* FOR_API */
+	/* What --check-config is to find wrong beyond the settings' own rows: a line each to report; how many. NULL: nothing. */
+	int (*check)(const struct settings *s, FILE *report);
 	int (*start)(const struct settings *s); /* 0, or <0: exit 69 */
 	/* Does what is due and returns after at most 100 ms or so (it waits by itself): 0, or <0: exit 70. NULL: the skeleton waits. */
 	int (*turn)(void);

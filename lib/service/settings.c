@@ -188,6 +188,21 @@ static bool is_origin(const char *text)
 	return n > 0 && text[n] && text[n] != ':' && strspn(text + n, host) == strlen(text + n);
 }
 
+/* Its path is the bucket's; who asks is said by signatures, and is never printed. */
+static bool is_endpoint(const struct conf_text *text, FILE *report)
+{
+	char origin[CONF_TEXT_MAX];
+	size_t n = strlen(text->v);
+	(void) snprintf(origin, sizeof origin, "%.*s", (int) (n > 0 && text->v[n - 1] == '/' ? n - 1 : n), text->v);
+	if (n == 0 || is_origin(origin))
+		return true;
+	bool named = strchr(text->v, '@') != NULL;
+	if (report)
+		(void) fprintf(report, "TAP_S3_ENDPOINT%s%s: must be http[s]://host[:port], without a %s\n", named ? "" : "=",
+				named ? "" : text->v, named ? "user: credentials belong into TAP_S3_CREDENTIALS_FILE" : "path");
+	return false;
+}
+
 static bool is_address(const char *text)
 {
 	if (strncmp(text, "unix:", 5) == 0)
@@ -253,7 +268,7 @@ int settings_load(struct settings *ret, char *const *env, FILE *report)
 	wrong += !form(is_url(ret->bitstamp_url.v, "ws"), report, "TAP_BITSTAMP_URL", &ret->bitstamp_url, "ws:// or wss://");
 	wrong += !form(is_url(ret->binance_url.v, "ws"), report, "TAP_BINANCE_URL", &ret->binance_url, "ws:// or wss://");
 	wrong += !form(is_bucket(ret->s3_bucket.v), report, "TAP_S3_BUCKET", &ret->s3_bucket, "of a-z, 0-9, . and -");
-	wrong += !form(is_url(ret->s3_endpoint.v, "http"), report, "TAP_S3_ENDPOINT", &ret->s3_endpoint, "http:// or https://");
+	wrong += !is_endpoint(&ret->s3_endpoint, report);
 	return wrong;
 }
 

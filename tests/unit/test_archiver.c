@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "../support/folder.h"
+#include "archiver.h"
 #include "backup.h"
 #include "clk.h"
 #include "jobs.h"
@@ -138,11 +139,49 @@ static void without_a_book_it_waits_for_one(void **state)
 	assert_true(r.backups >= 1);
 }
 
+static int check(struct world *w, const char *secret, char *said, size_t size)
+{
+	char *path = w->s.s3_credentials_file.v;
+	(void) snprintf(path, CONF_TEXT_MAX, "%.64s/s3", w->s.data_dir.v);
+	(void) unlink(path);
+	if (secret) {
+		FILE *f = fopen(path, "w");
+		assert_non_null(f);
+		assert_true(fputs(secret, f) >= 0);
+		assert_int_equal(fclose(f), 0);
+	}
+	memset(said, 0, size);
+	FILE *report = fmemopen(said, size, "w");
+	assert_non_null(report);
+	int wrong = archiver_check(&w->s, report);
+	(void) fclose(report);
+	assert_int_equal(wrong, strncmp(said, "TAP_S3_CREDENTIALS_FILE=", 24) == 0);
+	return wrong;
+}
+
+static void credentials_are_looked_at_before_the_start(void **state)
+{
+	struct world *w = *state;
+	char said[1024];
+	assert_int_equal(unsetenv("CREDENTIALS_DIRECTORY"), 0);
+	assert_int_equal(check(w, NULL, said, sizeof said), 0); /* without an endpoint nobody needs any */
+	(void) snprintf(w->s.s3_endpoint.v, CONF_TEXT_MAX, "http://127.0.0.1:1");
+	assert_int_equal(check(w, NULL, said, sizeof said), 1);
+	assert_int_equal(check(w, "", said, sizeof said), 1);
+	assert_int_equal(check(w, "access-without-a-key", said, sizeof said), 1);
+	assert_int_equal(check(w, ":key", said, sizeof said), 1);
+	assert_non_null(strstr(said, "must be ACCESS_KEY:SECRET_KEY"));
+	assert_int_equal(check(w, "access:key\n", said, sizeof said), 0);
+	w->s.s3_credentials_file.v[0] = '\0'; /* the service manager may give them */
+	assert_int_equal(archiver_check(&w->s, stderr), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(backups_come_and_the_oldest_go, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_restart_remembers, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(credentials_are_looked_at_before_the_start, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(without_a_book_it_waits_for_one, set_up, tear_down),
 	};
 	log_init("test", LOG_LEVEL_ERR);

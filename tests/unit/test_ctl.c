@@ -222,6 +222,7 @@ static void what_is_wrong_on_the_line_is_64(void **state)
 static void other_failures_have_their_codes(void **state)
 {
 	struct world *w = *state;
+	char path[sizeof w->dir + 16];
 	assert_int_equal(ctl(w, "--help"), 0);
 	assert_non_null(strstr(w->out, "trial-balance"));
 	assert_non_null(strstr(w->out, "TAP_DATA_DIR"));
@@ -229,6 +230,12 @@ static void other_failures_have_their_codes(void **state)
 	assert_int_equal(ctl(w, "--version"), 0);
 	assert_int_equal(ctl(w, "integrity"), EX_NOINPUT);
 	assert_int_equal(ctl(w, "migrate status"), EX_NOINPUT);
+	assert_int_equal(ctl(w, "archive run"), EX_CONFIG); /* no object store; and it makes nothing */
+	assert_int_equal(ctl(w, "archive fetch 2026_w07"), EX_NOINPUT);
+	set_env(w, "TAP_S3_ENDPOINT", "http://127.0.0.1:1");
+	assert_int_equal(ctl(w, "archive run"), EX_NOINPUT);
+	(void) snprintf(path, sizeof path, "%s/meta.db", w->dir);
+	assert_int_not_equal(access(path, F_OK), 0);
 	assert_int_equal(ctl(w, "deposit --wallet " WALLET " --amount 1 --ref a"), 0);
 	assert_int_equal(ctl(w, "user show " OTHER), EX_NOUSER);
 	assert_int_equal(ctl(w, "user suspend " OTHER), EX_NOUSER);
