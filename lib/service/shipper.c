@@ -1,8 +1,8 @@
-#include "shipper.h"
+/* What is new, told to the object store segment by segment, week by week. */
+#include "shipper_impl.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,37 +11,9 @@
 
 #include "check.h"
 #include "clk.h"
-#include "err.h"
-#include "segment.h"
-#include "ship_beyond.h"
 #include "snapshot.h"
-#include "week.h"
 
 enum { LOG_ROWS = 1000, PATH_SIZE = 320 };
-
-struct shipper {
-	const struct settings *s;
-	struct s3 *s3;
-	int lock_fd;
-	struct week *w;
-	struct store *past;        /* the place's week, when it is not the current one */
-	struct clk_week past_week;
-	struct ship_place place;
-	bool placed, stopped;
-	uint64_t own;              /* segments that this life wrote */
-	struct buf book, span, got, unpacked;
-	struct buf out;            /* a segment, and where it leads; pending: it may be there or not, and is put again as it is */
-	struct ship_place out_place;
-	struct book_span out_told;
-	bool pending;
-	struct shipper_report report;
-	char why[ERR_TEXT_MAX];    /* why it stopped */
-};
-
-static bool same_week(struct clk_week a, struct clk_week b)
-{
-	return a.year == b.year && a.week == b.week;
-}
 
 /* ---- opening */
 
@@ -104,7 +76,7 @@ void shipper_report(const struct shipper *sh, struct shipper_report *ret)
 
 /* ---- the book that is being told */
 
-static void leave_book(struct shipper *sh)
+void shipper_leave_book(struct shipper *sh)
 {
 	if (sh->past)
 		store_rollback(sh->past);
@@ -112,8 +84,7 @@ static void leave_book(struct shipper *sh)
 		week_rollback(sh->w);
 }
 
-/* A transaction of the week's book: the current one, or a past one, which never changes again. */
-static int enter_book(struct shipper *sh, struct clk_week week, struct store **ret)
+int shipper_enter_book(struct shipper *sh, struct clk_week week, struct store **ret)
 {
 	int r = week_begin(sh->w, ret);
 	if (r != 0 || same_week(week_current(sh->w), week))
@@ -130,7 +101,7 @@ static int enter_book(struct shipper *sh, struct clk_week week, struct store **r
 	return r > 0 ? err_say(-ENOENT, "the book of %d week %d is not here", week.year, week.week) : err_trace(r);
 }
 
-static int open_book(struct shipper *sh)
+int shipper_open_book(struct shipper *sh)
 {
 	if (sh->w)
 		return 0;
@@ -138,163 +109,6 @@ static int open_book(struct shipper *sh)
 	if (r == STORE_E_ABSENT)
 		return SHIPPER_E_NO_BOOK;
 	return r > 0 ? err_say(-EIO, "the book cannot be opened (%d)", r) : err_trace(r);
-}
-
-/* ---- where to go on */
-
-static int stop(struct shipper *sh, const char *what)
-{
-	char why[ERR_TEXT_MAX];
-	(void) snprintf(why, sizeof why, "%.200s", err_text());
-	sh->stopped = true;
-	(void) snprintf(sh->why, sizeof sh->why, "%s%s%.200s", what, why[0] ? ": " : "", why);
-	(void) err_say(0, "%s", sh->why);
-	return SHIPPER_E_OTHER;
-}
-
-static int save(struct shipper *sh)
-{
-	return err_trace(ship_place_write(sh->s->data_dir.v, &sh->place));
-}
-
-/* Is there a snapshot of the place's week, made here? */
-static void look_for_base(struct shipper *sh)
-{
-	struct clk_week week;
-	int64_t ms;
-	if (!sh->place.based && snapshot_note_read(sh->s->data_dir.v, &ms, &week) == 0)
-		sh->place.based = same_week(week, sh->place.week);
-}
-
-/* 0: the place is one where this book has been; BOOK_SHIP_E_OTHER. */
-static int check_place(struct shipper *sh, struct clk_week week, const struct book_pos *at)
-{
-	struct store *db;
-	int r = enter_book(sh, week, &db);
-	if (r == -ENOENT)
-		return BOOK_SHIP_E_OTHER;
-	if (r == 0)
-		r = book_pos_check(db, at);
-	leave_book(sh);
-	return r;
-}
-
-static int fetch(struct shipper *sh, int64_t number, struct segment *ret, struct hash *hash)
-{
-	char key[SEGMENT_KEY_SIZE];
-	segment_key(key, SHIP_PREFIX, number);
-	buf_clear(&sh->got);
-	int r = ship_s3(s3_get_buf(sh->s3, key, &sh->got, NULL), key);
-	return r == 0 ? segment_read(sh->got.p, sh->got.n, ret, hash, &sh->unpacked) : err_trace(r);
-}
-
-static struct ship_place after(const struct segment *s, const struct hash *hash)
-{
-	return (struct ship_place){ .number = s->number, .hash = *hash, .week = s->week, .at = s->to, .log = s->log_to,
-		.as_of_ms = s->as_of_ms };
-}
-
-struct last_key {
-	int64_t number;
-};
-
-static bool on_segment(void *u, const struct s3_item *item)
-{
-	struct last_key *last = u;
-	if (sscanf(item->key, SHIP_PREFIX "segments/%" SCNd64, &last->number) != 1)
-		last->number = INT64_MAX; /* no segment of ours is called so */
-	return true;
-}
-
-/* Nothing is in the bucket: shipping begins here and now, and a snapshot will hold what was before. */
-static int begin_anew(struct shipper *sh)
-{
-	struct store *db;
-	int r = week_begin(sh->w, &db);
-	if (r != 0)
-		return r > 0 ? err_say(-EIO, "the book cannot be read (%d)", r) : err_trace(r);
-	sh->place = (struct ship_place){ .week = week_current(sh->w) };
-	r = book_pos_end(db, &sh->place.at);
-	week_rollback(sh->w);
-	if (r == 0)
-		r = week_audit_newest(sh->w, &sh->place.log);
-	return r > 0 ? err_say(-EIO, "the operators' log cannot be read (%d)", r) : err_trace(r);
-}
-
-int shipper_begin_anew(struct shipper *sh, struct ship_place *ret)
-{
-	struct snapshot newest;
-	int64_t until_ms;
-	int r = open_book(sh);
-	if (r == 0)
-		r = begin_anew(sh);
-	if (r == 0) {
-		r = snapshot_find(sh->s3, "", &newest);
-		if (r == 0) { /* no segment before its own is of interest */
-			sh->place.number = newest.place.number;
-			sh->place.hash = newest.place.hash;
-		}
-		r = r > 0 ? 0 : r;
-	}
-	if (r == 0)
-		r = ship_beyond(sh->s3, &sh->place, &until_ms);
-	if (r == 0)
-		r = snapshot_note_forget(sh->s->data_dir.v);
-	if (r == 0)
-		r = save(sh);
-	*ret = sh->place;
-	return err_trace(r);
-}
-
-/* Without a note of our own, the bucket says. */
-static int find_in_bucket(struct shipper *sh)
-{
-	struct snapshot snapshot;
-	struct segment s;
-	struct hash hash;
-	char from[SEGMENT_KEY_SIZE] = "";
-	int r = snapshot_find(sh->s3, "", &snapshot);
-	if (r < 0)
-		return err_trace(r);
-	if (r == SNAPSHOT_E_BAD)
-		return stop(sh, "the bucket's newest snapshot is damaged");
-	bool has_snapshot = r == 0;
-	struct last_key last = { has_snapshot ? snapshot.place.number : 0 };
-	if (has_snapshot)
-		segment_key(from, SHIP_PREFIX, snapshot.place.number);
-	r = ship_s3(s3_list(sh->s3, SHIP_PREFIX "segments/", from, on_segment, &last), SHIP_PREFIX "segments/");
-	if (r < 0)
-		return r;
-	if (last.number == 0 && !has_snapshot)
-		return begin_anew(sh);
-	if (has_snapshot && last.number == snapshot.place.number) {
-		sh->place = snapshot.place;
-		sh->place.as_of_ms = 0; /* of long ago: the next turn says */
-	} else {
-		r = fetch(sh, last.number, &s, &hash);
-		if (r == -EBADMSG)
-			return stop(sh, "the bucket's newest segment is damaged");
-		if (r < 0)
-			return err_trace(r);
-		sh->place = after(&s, &hash);
-	}
-	sh->place.based = has_snapshot && same_week(snapshot.place.week, sh->place.week);
-	return 0;
-}
-
-static int find_place(struct shipper *sh)
-{
-	int r = ship_place_read(sh->s->data_dir.v, &sh->place);
-	if (r == SHIP_PLACE_E_ABSENT)
-		r = find_in_bucket(sh);
-	if (r == 0)
-		r = check_place(sh, sh->place.week, &sh->place.at);
-	if (r == BOOK_SHIP_E_OTHER)
-		return stop(sh, "the bucket holds the backups of another book");
-	if (r == 0)
-		r = save(sh);
-	sh->placed = r == 0;
-	return err_trace(r);
 }
 
 /* ---- one segment */
@@ -322,14 +136,14 @@ static int tell(struct shipper *sh, struct segment *s, struct book_span *told, b
 		.as_of_ms = clk_now_ms(), .from = sh->place.at, .log_from = sh->place.log };
 	buf_clear(&sh->book);
 	buf_clear(&sh->span);
-	int r = enter_book(sh, sh->place.week, &db);
+	int r = shipper_enter_book(sh, sh->place.week, &db);
 	if (r == 0)
 		r = book_tell(db, &sh->place.at, SHIPPER_ROWS, &sh->book, &s->to, told, ret_more);
 	if (r == 0) {
 		segment_span_begin(&sh->span, &sh->book);
 		r = week_audit_after(sh->w, sh->place.log, LOG_ROWS, on_log, &t);
 	}
-	leave_book(sh);
+	shipper_leave_book(sh);
 	if (r == 0 && sh->span.failed)
 		r = -ENOMEM;
 	s->log_to = t.last;
@@ -347,9 +161,9 @@ static int compare(struct shipper *sh, struct ship_place *ret)
 {
 	struct segment s;
 	struct hash hash;
-	int r = fetch(sh, sh->place.number + 1, &s, &hash);
+	int r = shipper_fetch(sh, sh->place.number + 1, &s, &hash);
 	if (r == -EBADMSG)
-		return stop(sh, "the segment that is next is there, but damaged");
+		return shipper_stop(sh, "the segment that is next is there, but damaged");
 	if (r < 0)
 		return err_trace(r);
 	bool same = sh->got.n == sh->out.n && memcmp(sh->got.p, sh->out.p, sh->out.n) == 0;
@@ -357,11 +171,11 @@ static int compare(struct shipper *sh, struct ship_place *ret)
 			same_week(s.week, sh->place.week) && memcmp(&s.from, &sh->place.at, sizeof s.from) == 0;
 	err_clear();
 	if (!same && (sh->own > 0 || !follows))
-		return stop(sh, "another archiver ships to this bucket");
-	r = same ? 0 : check_place(sh, s.week, &s.to);
+		return shipper_stop(sh, "another archiver ships to this bucket");
+	r = same ? 0 : shipper_check_place(sh, s.week, &s.to);
 	if (r == BOOK_SHIP_E_OTHER)
-		return stop(sh, "another archiver ships to this bucket");
-	*ret = after(&s, &hash);
+		return shipper_stop(sh, "another archiver ships to this bucket");
+	*ret = shipper_after(&s, &hash);
 	return err_trace(r);
 }
 
@@ -400,7 +214,7 @@ static int write_and_put(struct shipper *sh, const struct segment *s, const stru
 	int r = segment_write(s, &sh->out, &hash);
 	if (r < 0)
 		return err_trace(r);
-	sh->out_place = after(s, &hash);
+	sh->out_place = shipper_after(s, &hash);
 	sh->out_told = *told;
 	return put(sh, ret);
 }
@@ -439,14 +253,14 @@ static int turn_the_page(struct shipper *sh)
 	CHECK(next.found && next.has_next);
 	place.week = next.week;
 	place.based = false;
-	r = enter_book(sh, place.week, &db);
+	r = shipper_enter_book(sh, place.week, &db);
 	if (r == 0)
 		r = book_pos_start(db, &place.at);
-	leave_book(sh);
+	shipper_leave_book(sh);
 	if (r < 0)
 		return err_trace(r);
 	sh->place = place;
-	return save(sh);
+	return shipper_save(sh);
 }
 
 /* ---- a turn */
@@ -456,10 +270,10 @@ static int move_on(struct shipper *sh, struct ship_place place)
 	int64_t as_of_ms = sh->place.as_of_ms;
 	place.based = sh->place.based;
 	sh->place = place;
-	look_for_base(sh);
+	shipper_look_for_base(sh);
 	if (!sh->place.based)
 		sh->place.as_of_ms = as_of_ms; /* it could not be restored */
-	return save(sh);
+	return shipper_save(sh);
 }
 
 static int one_step(struct shipper *sh, bool *ret_more)
@@ -500,9 +314,9 @@ int shipper_turn(struct shipper *sh, int segments, bool *ret_more)
 		(void) err_say(0, "%s", sh->why);
 		return SHIPPER_E_OTHER;
 	}
-	int r = open_book(sh);
+	int r = shipper_open_book(sh);
 	if (r == 0 && !sh->placed)
-		r = find_place(sh);
+		r = shipper_find_place(sh);
 	do {
 		if (r == 0)
 			r = one_step(sh, ret_more);
