@@ -2,8 +2,8 @@
 // and threads of each daemon, latency of bets, age of prices, disk for a bet. JSON on stdout, progress and a table on stderr. A slope's
 // interval is from block means (bench/slopes.mjs says how sure it is); it holds when zero is inside. The exit is 1 when one does not.
 //
-// Memory is told twice. The heap is what a daemon allocated and did not free, by its own /metrics: a leak shows there. Private memory
-// (RssAnon) holds the allocator's holes too, of as many arenas as threads met in it, and is what the machine must have. Pages of mapped
+// Memory is told twice. The heap is what a daemon allocated and did not free, by its own /metrics: a leak shows there. SQLite's part of
+// it (pages: what the last seconds' bets touched of a growing book, 32 MB a connection at most) is told apart. Private memory (RssAnon) holds the allocator's holes too, of as many arenas as threads met in it, and is what the machine must have. Pages of mapped
 // files are the kernel's to take back, and not counted.
 //
 //   SOAK_SECONDS=120   how long (3600: the promise; from 1200 on it says something)
@@ -50,7 +50,11 @@ const size = (dir) => readdirSync(dir, { withFileTypes: true }).reduce((n, f) =>
 
 async function heap(part, i) {
 	const answer = await fetch(`http://127.0.0.1:${product.base + 90 + i}/metrics`, { signal: AbortSignal.timeout(METRICS_MS) });
-	put(`${part} heap`, 'KB', Number(/^tap_process_heap_bytes (\S+)/m.exec(await answer.text())[1]) / 1024);
+	const text = await answer.text(), kb = (name) => Number(new RegExp(`^${name} (\\S+)`, 'm').exec(text)?.[1] ?? 0) / 1024;
+	const pages = kb('tap_store_memory_bytes');
+	put(`${part} heap`, 'KB', kb('tap_process_heap_bytes') - pages);
+	if (pages > 0)
+		put(`${part} pages`, 'KB', pages);
 }
 
 async function look() {
@@ -151,8 +155,9 @@ sampling = false;
 await sampler;
 const figures = judge();
 await product.stop();
-// Redis keeps seven days of ticks and a day of sessions: until then it grows by what it is asked to keep, and is told, not judged.
-const judged = figures.filter((f) => f.figure !== 'redis memory');
+// Redis keeps seven days of ticks and a day of sessions, a cache more pages of a larger book: until their bound they grow by what they are
+// asked to keep, and are told, not judged.
+const judged = figures.filter((f) => f.figure !== 'redis memory' && !f.figure.endsWith(' pages'));
 const holds = judged.every((f) => f.holds !== false) && told.errors === 0;
 process.stderr.write(`${'figure'.padEnd(24)}${'mean'.padStart(12)} ${'unit'.padEnd(12)}${`slope an hour, with its interval of ${SURE} %`.padEnd(46)}zero inside\n`);
 for (const f of figures)

@@ -141,6 +141,8 @@ static void placed(struct intake_tap *t)
 	struct placing *p = (struct placing *) t;
 	ops_observe_us(&p->api->bet_seconds, clk_mono_us() - httpd_started_us(p->req));
 	tell(p);
+	if (t->more)
+		httpd_more_follow(p->req);
 	if (t->result == INTAKE_CONFIRMED || t->result == INTAKE_REPLAYED)
 		answer_placed(p);
 	else

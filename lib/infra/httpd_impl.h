@@ -72,6 +72,7 @@ struct httpd {
 	uint16_t port;
 	unsigned n_loops; /* whose threads run */
 	_Atomic int wanted;
+	_Atomic uint64_t unrung; /* loops, a bit each, to which somebody replied who has more, and has not woken them yet */
 	int64_t sheds_from_ms; /* monotonic; INT64_MAX: never */
 	_Atomic uint64_t requests, connections, refused_busy, refused_late, by_status[6];
 	struct loop loops[HTTPD_THREADS_MAX];
@@ -91,6 +92,7 @@ struct httpd_req {
 	bool begun;      /* the header block was looked at */
 	bool must_close;
 	bool target_ok;
+	bool more; /* replies follow, and the last of them wakes the loops */
 	struct httpd_req *next; /* in the loop's list of the replied */
 	enum problem refused;
 	unsigned refused_status; /* 0: the problem's own */

@@ -38,6 +38,11 @@ void httpd_set_header(struct httpd_req *req, const char *name, const char *value
 	req->n_set++;
 }
 
+void httpd_more_follow(struct httpd_req *req)
+{
+	req->more = true;
+}
+
 static bool add_header(struct MHD_Response *response, const char *name, const char *value)
 {
 	return MHD_add_response_header(response, name, value) == MHD_YES;
@@ -54,19 +59,36 @@ static bool add_headers(const struct httpd_req *req, struct MHD_Response *respon
 	return ok;
 }
 
+static void ring(const struct loop *l)
+{
+	uint64_t one = 1;
+	CHECK(write(l->wake_fd, &one, sizeof one) == sizeof one || errno == EAGAIN);
+}
+
 /* The library loses a wake-up when a connection is resumed by another thread while the loop is in MHD_run, which looks for
  * resumed connections first and empties its signal afterwards. So the loop's own thread resumes, before it runs. */
-static void push_replied(struct httpd_req *req)
+static void push_replied(struct httpd_req *req, bool more)
 {
 	struct loop *l = req->loop;
 	struct httpd_req *first = atomic_load(&l->replied);
-	uint64_t one = 1;
+	if (more)
+		atomic_fetch_or(&l->h->unrung, UINT64_C(1) << (l - l->h->loops));
 	do
 		req->next = first;
 	while (!atomic_compare_exchange_weak(&l->replied, &first, req));
-	/* The request may be gone now. Who finds the list empty wakes the loop, for all that follow until it is taken. */
-	if (!first)
-		CHECK(write(l->wake_fd, &one, sizeof one) == sizeof one || errno == EAGAIN);
+	/* The request may be gone now. Who finds the list empty wakes the loop, for all that follow until it is taken; unless more
+	 * follows, and then whoever replies next without more. */
+	if (!more && !first)
+		ring(l);
+}
+
+static void ring_unrung(struct httpd *h)
+{
+	uint64_t which = atomic_load_explicit(&h->unrung, memory_order_relaxed);
+	if (which != 0)
+		which = atomic_exchange(&h->unrung, 0);
+	for (; which != 0; which &= which - 1)
+		ring(&h->loops[__builtin_ctzll(which)]);
 }
 
 void replied_resume(struct loop *l)
@@ -84,10 +106,14 @@ static void hand_over(struct httpd_req *req, unsigned status, struct MHD_Respons
 {
 	req->status = status;
 	req->response = response;
+	struct httpd *h = req->loop->h;
+	bool more = req->more;
 	int was = atomic_exchange(&req->state, REQ_REPLIED);
 	CHECK(was != REQ_REPLIED);
 	if (was == REQ_WAITING)
-		push_replied(req);
+		push_replied(req, more);
+	if (!more)
+		ring_unrung(h);
 }
 
 /* Takes the bytes (malloc'ed, or NULL with n 0). */

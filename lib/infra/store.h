@@ -146,6 +146,7 @@ struct store_stats {
 	int64_t gate_wait_us, gate_wait_max_us, commit_us, commit_max_us, checkpoint_us, checkpoint_max_us;
 };
 void store_stats(const struct store *s, struct store_stats *ret);
+int64_t store_memory_bytes(void); /* of all stores of the process: pages that are cached, above all */
 
 /* From now on nothing of this connection is synced: for a file that is made aside, and synced whole (store_sync, its WAL too) before it
  * is given its name. Outside a transaction. */

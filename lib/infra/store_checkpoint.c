@@ -19,6 +19,11 @@ int64_t store_wal_bytes(const struct store *s)
 	return stat(path, &st) < 0 ? 0 : (int64_t) st.st_size;
 }
 
+int64_t store_memory_bytes(void)
+{
+	return sqlite3_memory_used();
+}
+
 bool store_checkpointer(struct store *s)
 {
 	return gate_try_checkpointer(s->gate);

@@ -169,6 +169,7 @@ int intake_submit(struct intake *in, struct intake_tap *t)
 	t->result = INTAKE_UNAVAILABLE;
 	t->verdict = 0;
 	t->retry_after_s = 0;
+	t->more = false;
 	t->until_ms = 0;
 	t->reached = INTAKE_REACHED_SERVER;
 	t->rate = (struct rate){ 0 };

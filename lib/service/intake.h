@@ -69,6 +69,7 @@ struct intake_tap {
 	int retry_after_s;
 	int64_t until_ms;
 	enum intake_reached reached;
+	bool more;                  /* done() of others follows at once, on this thread: who is woken may be so with the last */
 	/* intake's own */
 	struct intake_tap *next;
 	int64_t queued_us, queued_worked_us;

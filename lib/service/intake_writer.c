@@ -9,7 +9,7 @@
 #include "intake_impl.h"
 #include "thread.h"
 
-enum { HOUSEKEEPING_MS = 1000, META_CHECKPOINT_MS = 60000, WEEK_ENDS_MS = 30000, COLUMNS_A_TURN = 64 };
+enum { HOUSEKEEPING_MS = 1000, META_CHECKPOINT_MS = 60000, WEEK_ENDS_MS = 30000, COLUMNS_A_TURN = 64, ANSWERS_A_WAKE = 32 };
 
 static bool count_open_bet(void *u, const struct bet *b, int64_t row)
 {
@@ -94,11 +94,13 @@ static void answer_all(struct intake *in, struct tap_list *l)
 {
 	const struct account *after = in->batch.after;
 	struct speeches told;
+	int n = 0;
 
 	speeches_init(&told);
 	for (struct intake_tap *t = l->head, *next; t; t = next, after++) {
 		next = t->next;
 		bool confirmed = t->result == INTAKE_CONFIRMED;
+		t->more = next && ++n % ANSWERS_A_WAKE != 0;
 		if (worth_telling(t->result))
 			speeches_add(&told, speech_of_tap(t, confirmed ? after : NULL));
 		intake_answer(in, t, t->result);

@@ -21,5 +21,6 @@ void ops_store(struct buf *out, const struct store_stats *st, int64_t wal_bytes,
 	ops_counter(out, "tap_store_checkpoints_total", "checkpoints of this process", st->checkpoints);
 	ops_gauge(out, "tap_store_checkpoint_max_seconds", "the longest since the start", seconds(st->checkpoint_max_us));
 	ops_gauge(out, "tap_store_wal_bytes", "size of the write-ahead log", (double) wal_bytes);
+	ops_gauge(out, "tap_store_memory_bytes", "of the heap, what SQLite holds: cached pages above all", (double) store_memory_bytes());
 	ops_gauge(out, "tap_store_disk_full", "1 while writes are refused for want of room", disk_full);
 }

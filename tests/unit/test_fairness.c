@@ -297,13 +297,71 @@ static void sums_are_right(void **state)
 		struct tally_row r = tally_row(t, TALLY_LAYER, groups[i]);
 		assert_true(r.bets == 2 && r.p == 0.5 && r.hit == 0.5 && fabs(r.edge - 0.05) < 1e-12);
 		assert_true(fabs(r.loss - log(2)) < 1e-12 && r.brier == 0.25);
-		/* draws of two of two blocks pay 0, 0.95 or 1.9: a deviation of 0.95 / sqrt(2) */
-		assert_true(fabs(r.edge_se - 0.95 / sqrt(2)) < 0.05);
+		/* residuals of 0.95 and -0.95, twice counted for want of a degree, over two bets; Student's factor of one degree */
+		assert_true(fabs(r.edge_se - 4.954 * 0.95) < 0.001);
+		assert_int_equal(tally_verdict(&r, 0.05), TALLY_OPEN);
 	}
 	struct tally_row plain = tally_row(t, TALLY_PLAIN, TALLY_ALL);
 	assert_true(plain.bets == 0 && plain.cells == 2);
 	assert_true(fabs(plain.loss - 0.5 * (-log(0.03) - log(0.97))) < 1e-12);
+	struct tally_row all = tally_row(t, TALLY_LAYER, TALLY_ALL), bucket = tally_row(t, TALLY_LAYER, TALLY_BUCKET + 6);
+	assert_true(fabs(all.gain - (plain.loss - all.loss)) < 1e-12 && all.gain_se > 0 && isnan(bucket.gain));
 	(void) tally_free(t);
+}
+
+/* n blocks of one minute each, in which a cell at p 0.5 is hit as `hit` says. */
+static struct tally_row row_of(int n, bool (*hit)(int i), int64_t apart)
+{
+	struct tally *t;
+	struct quote_made made = { .rules = rules_of_the_product(200).quote, .p_cents = 9743000 };
+	struct play_cell c = { .made = &made, .column = 2, .row = 12, .low_cents = 9742000, .p = 0.5, .plain_p = 0.5, .rate = 19000,
+		.plain_rate = 19000 };
+	assert_int_equal(tally_new(&t, 60000, 1000000), 0);
+	for (int i = 0; i < n; i++) {
+		made.t_ms = 60000 * apart * i;
+		c.outcome = hit(i) ? OUTCOME_WON : OUTCOME_LOST;
+		tally_cell(t, &c);
+	}
+	assert_int_equal(tally_end(t), 0);
+	struct tally_row r = tally_row(t, TALLY_LAYER, TALLY_ALL);
+	(void) tally_free(t);
+	return r;
+}
+
+static bool by_turns(int i)
+{
+	return i % 2;
+}
+
+static bool by_threes(int i)
+{
+	return i / 3 % 2;
+}
+
+static bool always(int i)
+{
+	(void) i;
+	return true;
+}
+
+/* What neighbours share makes the error more, never less, and only where they are neighbours. */
+static void errors_know_of_neighbours(void **state)
+{
+	(void) state;
+	const double alone = 0.95 / sqrt(1199); /* of a fair coin's 1200 throws: a deviation of 0.95 each */
+	assert_true(fabs(row_of(1200, by_turns, 1).edge_se / alone - 1) < 0.01);
+	assert_true(fabs(row_of(1200, by_threes, 2).edge_se / alone - 1) < 0.01);
+	/* of three alike, two pairs agree and one does not: a covariance of a third of the variance, on both sides */
+	assert_true(fabs(row_of(1200, by_threes, 1).edge_se / alone - sqrt(5.0 / 3)) < 0.01);
+	assert_true(isnan(row_of(1, always, 1).edge_se));
+	struct tally_row row = row_of(1200, by_turns, 1);
+	assert_int_equal(tally_verdict(&row, 0.05), TALLY_OPEN); /* 0.05 with an error of 0.027: not sure within three points */
+	row.edge_se = 0.01;
+	assert_int_equal(tally_verdict(&row, 0.05), TALLY_WITHIN);
+	row.edge = -0.019;
+	assert_int_equal(tally_verdict(&row, 0.05), TALLY_OFF);
+	row.edge = -0.021;
+	assert_int_equal(tally_verdict(&row, 0.05), TALLY_EXPLOITABLE);
 }
 
 int main(void)
@@ -315,6 +373,7 @@ int main(void)
 		cmocka_unit_test(nobody_gains_from_another_market),
 		cmocka_unit_test(gaps_and_jumps_are_what_they_are_in_the_product),
 		cmocka_unit_test(sums_are_right),
+		cmocka_unit_test(errors_know_of_neighbours),
 	};
 	return cmocka_run_group_tests_name("fairness", tests, NULL, NULL);
 }

@@ -108,8 +108,11 @@ static void answer_batch(size_t n)
 		(void) pthread_mutex_unlock(&lock);
 	}
 	assert_int_equal(have, n);
-	for (size_t i = 0; i < have; i++)
+	for (size_t i = 0; i < have; i++) {
+		if (i + 1 < have)
+			httpd_more_follow(waiting[i]);
 		on_hello(waiting[i], NULL);
+	}
 	n_waiting = 0;
 }
 

@@ -49,7 +49,7 @@ static int report(const struct request *q, const struct settings *s, const struc
 		(void) printf("layer %" PRId64 ", %" PRId64 " ticks, row %" PRId64 " cents, tick %" PRId64 " ms, grid %" PRId64
 				" ms, block %ld s\n", layer->version, span_ticks(&rules, rec), rules.quote.grid.row_cents,
 				rules.quote.tick_ms, rules.quote_ms, q->block_s);
-		report_tables(stdout, t, &counts, rules.quote.grid.columns);
+		report_tables(stdout, t, &counts, (double) s->margin_bp / 1e4, rules.quote.grid.columns);
 	}
 	if (r == 0 && q->picture)
 		r = draw(q, s, t);
@@ -75,7 +75,8 @@ static int usage(FILE *out, int code)
 {
 	(void) fprintf(out, "usage: fairness [--layer FILE] [--block-s N] [--picture FILE.svg] SOURCE\n"
 			"  --layer    coefficients (TAP_QUOTE_LAYER; else the release's newest)\n"
-			"  --block-s  seconds that are drawn together for the standard errors (%d)\n%s", BLOCK_S, span_help);
+			"  --block-s  seconds that count as one for the errors, more than a grid reaches ahead (%d)\n%s",
+			BLOCK_S, span_help);
 	return code;
 }
 

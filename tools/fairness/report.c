@@ -4,6 +4,8 @@
 #include <math.h>
 
 static const char *const model_names[TALLY_MODELS] = { "layer", "plain" };
+static const char *const verdict_names[TALLY_VERDICTS] = { [TALLY_EXPLOITABLE] = "exploitable", [TALLY_OFF] = "off",
+	[TALLY_WITHIN] = "within", [TALLY_OPEN] = "open" };
 
 static void put_rate(FILE *out, double v)
 {
@@ -15,7 +17,7 @@ static void put_edge(FILE *out, double edge, double se)
 	(void) fprintf(out, isnan(edge) ? " - |" : isnan(se) ? " %.1f |" : " %.1f ± %.1f |", 100 * edge, 100 * se);
 }
 
-static void put_row(FILE *out, const struct tally *t, const char *name, int group)
+static void put_row(FILE *out, const struct tally *t, double margin, const char *name, int group)
 {
 	struct tally_row a = tally_row(t, TALLY_LAYER, group), b = tally_row(t, TALLY_PLAIN, group);
 	if (a.bets == 0 && b.bets == 0)
@@ -26,6 +28,7 @@ static void put_row(FILE *out, const struct tally *t, const char *name, int grou
 	put_edge(out, a.edge, a.edge_se);
 	put_rate(out, a.loss);
 	put_rate(out, a.brier);
+	(void) fprintf(out, isnan(a.edge_se) ? " - |" : " %s |", verdict_names[tally_verdict(&a, margin)]);
 	(void) fprintf(out, " %.0f |", b.bets);
 	put_rate(out, b.p);
 	put_rate(out, b.hit);
@@ -37,8 +40,9 @@ static void put_row(FILE *out, const struct tally *t, const char *name, int grou
 
 static void put_head(FILE *out, const char *by)
 {
-	(void) fprintf(out, "\n| %s | bets | p | hit | edge %% | log-loss | Brier | plain: bets | p | hit | edge %% | log-loss | Brier |\n"
-			"| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n", by);
+	(void) fprintf(out, "\n| %s | bets | p | hit | edge %% | log-loss | Brier | beside the margin"
+			" | plain: bets | p | hit | edge %% | log-loss | Brier |\n"
+			"| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n", by);
 }
 
 /* Columns down, distances across. */
@@ -60,27 +64,35 @@ static void put_places(FILE *out, const struct tally *t, enum tally_model m, int
 	(void) fprintf(out, "\n");
 }
 
-void report_tables(FILE *out, const struct tally *t, const struct play_counts *n, int columns)
+static void put_gain(FILE *out, const struct tally *t)
+{
+	struct tally_row all = tally_row(t, TALLY_LAYER, TALLY_ALL);
+	(void) fprintf(out, "\nThe plain formula's log-loss less the layer's, over the same cells: %.4f", all.gain);
+	(void) fprintf(out, isnan(all.gain_se) ? "\n" : " ± %.4f\n", all.gain_se);
+}
+
+void report_tables(FILE *out, const struct tally *t, const struct play_counts *n, double margin, int columns)
 {
 	char name[32];
 	(void) fprintf(out, "%" PRId64 " grids, %" PRId64 " of them closed by the jump stop; %" PRId64 " moments without a fresh tick; %"
 			PRId64 " columns, %" PRId64 " void; %zu blocks\n", n->grids, n->stopped, n->stale, n->columns, n->void_columns,
 			tally_blocks(t));
 	put_head(out, "predicted p");
-	put_row(out, t, "all", TALLY_ALL);
+	put_row(out, t, margin, "all", TALLY_ALL);
 	for (int i = 0; i < TALLY_BUCKETS; i++) {
 		(void) snprintf(name, sizeof name, "%.2f - %.2f", tally_bucket_from[i], tally_bucket_from[i + 1]);
-		put_row(out, t, name, TALLY_BUCKET + i);
+		put_row(out, t, margin, name, TALLY_BUCKET + i);
 	}
+	put_gain(out, t);
 	put_head(out, "column");
 	for (int i = 0; i < columns; i++) {
 		(void) snprintf(name, sizeof name, "%d", i);
-		put_row(out, t, name, TALLY_COLUMN + i);
+		put_row(out, t, margin, name, TALLY_COLUMN + i);
 	}
 	put_head(out, "distance, rows");
 	for (int i = 0; i < TALLY_DISTANCES; i++) {
 		(void) snprintf(name, sizeof name, "%d%s", i, i == TALLY_DISTANCES - 1 ? "+" : "");
-		put_row(out, t, name, TALLY_DISTANCE + i);
+		put_row(out, t, margin, name, TALLY_DISTANCE + i);
 	}
 	for (int m = 0; m < TALLY_MODELS; m++)
 		put_places(out, t, (enum tally_model) m, columns);

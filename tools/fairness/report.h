@@ -6,7 +6,8 @@
 
 #include "tally.h"
 
-void report_tables(FILE *out, const struct tally *t, const struct play_counts *counts, int columns);
+/* With what each edge is beside the margin, as tally_verdict has it. */
+void report_tables(FILE *out, const struct tally *t, const struct play_counts *counts, double margin, int columns);
 /* House edge by predicted probability with two standard errors, and hit rate beside prediction, of both models. */
 void report_picture(FILE *out, const struct tally *t, double margin);
 

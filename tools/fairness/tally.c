@@ -7,7 +7,7 @@
 
 #include "check.h"
 
-enum { DRAWS = 400 };
+#define POINTS 0.03
 
 const double tally_bucket_from[TALLY_BUCKETS + 1] = { 0.04, 0.06, 0.09, 0.13, 0.20, 0.30, 0.45, 0.65, 1.0 };
 
@@ -27,7 +27,6 @@ struct tally {
 	size_t n, cap;
 	bool no_memory;
 	struct sums all[TALLY_MODELS][TALLY_GROUPS];
-	double se[TALLY_MODELS][TALLY_GROUPS];
 };
 
 int tally_new(struct tally **ret, int64_t block_ms, int64_t stake_micros)
@@ -126,66 +125,101 @@ void tally_cell(void *u, const struct play_cell *c)
 	}
 }
 
-static uint64_t next_random(uint64_t *state)
+/* Student's 97.5th percentile beside the normal one (Cornish-Fisher, Abramowitz and Stegun 26.7.5). */
+static double student(double degrees)
 {
-	uint64_t z = *state += 0x9e3779b97f4a7c15;
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return z ^ z >> 31;
+	const double z = 1.959963984540054, z2 = z * z, d = degrees;
+	return 1 + (z2 + 1) / (4 * d) + ((5 * z2 + 16) * z2 + 3) / (96 * d * d) +
+			(((3 * z2 + 19) * z2 + 17) * z2 - 15) / (384 * d * d * d);
 }
 
-/* The edge's deviation over draws of as many blocks as there are. */
-static double deviation(const struct tally *t, int m, int group, const uint32_t *draws)
+/* Sums what the blocks' residuals, which are nothing together, say of the error of that. */
+struct residuals {
+	double squares, common, before;
+	int64_t at_before;
+	double blocks;
+};
+
+static void add_residual(struct residuals *r, int64_t at, double v)
 {
-	double sum = 0, squares = 0;
-	int good = 0;
-	for (int d = 0; d < DRAWS; d++) {
-		double bets = 0, paid = 0;
-		for (size_t i = 0; i < t->n; i++) {
-			const struct sums *s = &t->blocks[draws[(size_t) d * t->n + i]].sums[m][group];
-			bets += s->bets;
-			paid += s->paid;
-		}
-		if (bets == 0)
-			continue;
-		double edge = 1 - paid / bets;
-		sum += edge;
-		squares += edge * edge;
-		good++;
+	if (r->blocks > 0 && at == r->at_before + 1)
+		r->common += r->before * v;
+	r->squares += v * v;
+	r->before = v;
+	r->at_before = at;
+	r->blocks++;
+}
+
+static double error_of(const struct residuals *r)
+{
+	double degrees = r->blocks - 1;
+	return degrees < 1 ? NAN : student(degrees) * sqrt((r->squares + 2 * fmax(r->common, 0)) * r->blocks / degrees);
+}
+
+static double edge_error(const struct tally *t, int m, int group)
+{
+	const struct sums *all = &t->all[m][group];
+	struct residuals r = { 0 };
+	for (size_t i = 0; i < t->n; i++) {
+		const struct sums *s = &t->blocks[i].sums[m][group];
+		if (s->bets > 0)
+			add_residual(&r, t->blocks[i].at, s->paid - all->paid / all->bets * s->bets);
 	}
-	return good > 1 ? sqrt(fmax(squares - sum * sum / good, 0) / (good - 1)) : NAN;
+	return error_of(&r) / all->bets;
+}
+
+static double gain_of(const struct sums sums[TALLY_MODELS][TALLY_GROUPS], int group)
+{
+	return sums[TALLY_PLAIN][group].loss - sums[TALLY_LAYER][group].loss;
+}
+
+static double gain_error(const struct tally *t, int group)
+{
+	double cells = t->all[TALLY_LAYER][group].cells;
+	struct residuals r = { 0 };
+	for (size_t i = 0; i < t->n; i++) {
+		double of_block = t->blocks[i].sums[TALLY_LAYER][group].cells;
+		if (of_block > 0)
+			add_residual(&r, t->blocks[i].at, gain_of(t->blocks[i].sums, group) - gain_of(t->all, group) / cells * of_block);
+	}
+	return error_of(&r) / cells;
+}
+
+static void add_sums(struct sums *all, const struct sums *s)
+{
+	*all = (struct sums){ all->bets + s->bets, all->p + s->p, all->hits + s->hits, all->paid + s->paid, all->cells + s->cells,
+		all->loss + s->loss, all->brier + s->brier };
 }
 
 int tally_end(struct tally *t)
 {
-	uint64_t seed = 1;
 	if (t->no_memory)
 		return -ENOMEM;
-	uint32_t *draws = calloc(t->n ? t->n * DRAWS : 1, sizeof *draws);
-	if (!draws)
-		return -ENOMEM;
-	for (size_t i = 0; i < t->n * DRAWS; i++)
-		draws[i] = (uint32_t) (next_random(&seed) % t->n);
 	for (int m = 0; m < TALLY_MODELS; m++)
-		for (int g = 0; g < TALLY_GROUPS; g++) {
-			struct sums *all = &t->all[m][g];
-			for (size_t i = 0; i < t->n; i++) {
-				const struct sums *s = &t->blocks[i].sums[m][g];
-				*all = (struct sums){ all->bets + s->bets, all->p + s->p, all->hits + s->hits,
-					all->paid + s->paid, all->cells + s->cells, all->loss + s->loss,
-					all->brier + s->brier };
-			}
-			t->se[m][g] = all->bets > 0 ? deviation(t, m, g, draws) : NAN;
-		}
-	free(draws);
+		for (int g = 0; g < TALLY_GROUPS; g++)
+			for (size_t i = 0; i < t->n; i++)
+				add_sums(&t->all[m][g], &t->blocks[i].sums[m][g]);
 	return 0;
+}
+
+enum tally_verdict tally_verdict(const struct tally_row *row, double margin)
+{
+	double off = fabs(row->edge - margin);
+	if (row->edge + 2 * row->edge_se < 0)
+		return TALLY_EXPLOITABLE;
+	if (off > POINTS + 2 * row->edge_se)
+		return TALLY_OFF;
+	return off <= POINTS && 2 * row->edge_se <= POINTS ? TALLY_WITHIN : TALLY_OPEN;
 }
 
 struct tally_row tally_row(const struct tally *t, enum tally_model model, int group)
 {
 	const struct sums *s = &t->all[model][group];
+	bool bucket = group >= TALLY_BUCKET && group < TALLY_BUCKET + TALLY_BUCKETS;
 	return (struct tally_row){ .bets = s->bets, .p = s->p / s->bets, .hit = s->hits / s->bets, .edge = 1 - s->paid / s->bets,
-		.edge_se = t->se[model][group], .cells = s->cells, .loss = s->loss / s->cells, .brier = s->brier / s->cells };
+		.edge_se = edge_error(t, model, group), .gain = bucket ? NAN : gain_of(t->all, group) / s->cells,
+		.gain_se = bucket ? NAN : gain_error(t, group), .cells = s->cells,
+		.loss = s->loss / s->cells, .brier = s->brier / s->cells };
 }
 
 size_t tally_blocks(const struct tally *t)

@@ -1,5 +1,6 @@
 /* venue-replay - recorded ticks, served in the venues' own WebSocket protocols, so that ingest's real adapters are what runs where there
  * is no market to reach: in `make run`, in tests, in benches. */
+#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -26,6 +27,7 @@ static const char help[] =
 	"  --base-price USD     rescales the tape to begin at this price\n"
 	"  --basis-bp BP        Binance's prices are so much (1e-4) off the others' (0)\n"
 	"  --noise-cents N      each venue's prices deviate by so much at most, each in its own way (0)\n"
+	"  --sent FILE          a line for each point of the tape when its frames go out: ms of the wall clock, bid, ask\n"
 	"  --control PATH       unix socket that takes the commands below, a line each, and answers `ok`\n"
 	"  --mischief COMMAND   a command from the start; may be given again\n"
 	"  --help               this text\n\n"
@@ -49,7 +51,7 @@ static const char help[] =
 
 struct options {
 	struct conf_listen listen;
-	const char *ticks, *control;
+	const char *ticks, *control, *sent;
 	double speed;
 	int64_t base_cents, basis_bp, noise_cents;
 	struct mischief mischief;
@@ -90,6 +92,9 @@ static bool parse_option(int option, const char *arg, struct options *o)
 	case 'c':
 		o->control = arg;
 		return true;
+	case 'w':
+		o->sent = arg;
+		return true;
 	case 's':
 		o->speed = strtod(arg, &end);
 		return end != arg && *end == '\0' && o->speed > 0 && o->speed <= 1000;
@@ -120,7 +125,7 @@ static int read_options(int argc, char **argv, struct options *o)
 		{ "listen", required_argument, NULL, 'l' }, { "ticks", required_argument, NULL, 't' },
 		{ "speed", required_argument, NULL, 's' }, { "base-price", required_argument, NULL, 'b' },
 		{ "basis-bp", required_argument, NULL, 'a' }, { "noise-cents", required_argument, NULL, 'n' },
-		{ "control", required_argument, NULL, 'c' },
+		{ "control", required_argument, NULL, 'c' }, { "sent", required_argument, NULL, 'w' },
 		{ "mischief", required_argument, NULL, 'm' }, { "help", no_argument, NULL, 'h' }, { 0 },
 	};
 	int option;
@@ -150,8 +155,11 @@ static void catch_signals(void)
 static int run(struct options *o, struct tape *tape, struct control *control)
 {
 	uint16_t port;
+	FILE *sent = o->sent ? fopen(o->sent, "we") : NULL;
+	if (o->sent && !sent)
+		return err_say(-errno, "%s cannot be written", o->sent);
 	int r = serve_start(&(struct serve_conf){ .listen = o->listen, .speed = o->speed, .basis_bp = o->basis_bp,
-		.noise_cents = o->noise_cents, .tape = tape, .mischief = &o->mischief }, &port);
+		.noise_cents = o->noise_cents, .tape = tape, .mischief = &o->mischief, .sent = sent }, &port);
 	if (r == 0) {
 		(void) printf("venue-replay: %zu points, listening on %s:%u\n", tape_count(tape), o->listen.host, port);
 		(void) fflush(stdout);
@@ -162,6 +170,8 @@ static int run(struct options *o, struct tape *tape, struct control *control)
 			control_poll(control, &o->mischief);
 	}
 	serve_stop();
+	if (sent && fclose(sent) != 0 && r == 0)
+		r = err_say(-EIO, "%s cannot be written", o->sent);
 	return r;
 }
 

@@ -1,5 +1,6 @@
 #include "serve.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,12 +65,20 @@ static void broadcast(void *u, const struct staged *staged)
 	(void) wsock_frame_unref(frame);
 }
 
+static void note_sent(const struct tape_point *p)
+{
+	if (serve.conf.sent)
+		(void) fprintf(serve.conf.sent, "%" PRId64 " %" PRId64 " %" PRId64 "\n", clk_now_ms(), p->bid_cents, p->ask_cents);
+}
+
 static void play(int64_t mono_ms)
 {
 	int64_t played = (int64_t) ((double) (mono_ms - serve.start_ms) * serve.conf.speed);
 	struct tape_point p;
-	for (int i = 0; i < POINTS_PER_STEP_MAX && tape_next(serve.conf.tape, played, &p); i++)
+	for (int i = 0; i < POINTS_PER_STEP_MAX && tape_next(serve.conf.tape, played, &p); i++) {
+		note_sent(&p);
 		stage_point(&serve.stage, &p, mono_ms, clk_now_ms());
+	}
 	stage_turn(&serve.stage, mono_ms, clk_now_ms());
 }
 

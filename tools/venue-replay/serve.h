@@ -5,6 +5,7 @@
 #define REPLAY_SERVE_H
 
 #include <stdint.h>
+#include <stdio.h>
 
 #include "attr.h"
 #include "conf.h"
@@ -18,6 +19,7 @@ struct serve_conf {
 	int64_t noise_cents; /* each venue's own, at most, either way */
 	struct tape *tape;  /* borrowed */
 	struct mischief *mischief; /* borrowed */
+	FILE *sent;         /* borrowed; NULL: nowhere. A line for each point when its frames go: ms of the wall clock, bid, ask in cents */
 };
 
 MUST_CHECK int serve_start(const struct serve_conf *conf, uint16_t *ret_port);
