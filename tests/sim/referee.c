@@ -135,6 +135,7 @@ void referee_resolver_began(void)
 	memcpy(r.digest, r.recorded_digest, sizeof r.digest);
 	r.any_column = r.any_column && r.recorded_s;
 	r.passes_unread = false;
+	r.begun = r.pending;
 	bool long_away = r.any_column && sim.true_ms - r.next_s * 1000 > CATCH_UP_S * 1000 - STEP_MAX_MS;
 	r.sparse_until_s = long_away ? (sim.true_ms + STEP_MAX_MS) / 1000 : 0;
 }
@@ -171,11 +172,31 @@ void referee_asked(int64_t t0_s, bool answered)
 	r.pending = verdict_of(t0_s, answered, r.digest);
 }
 
+/* A killed writer's commit may be all there and seen by nobody until the log is read anew: then the column stands as its predecessor had
+ * begun it, and not as it was asked for since. */
+static void choose_pending(const struct column *found)
+{
+	if (r.begun.t0_s == r.pending.t0_s && memcmp(found->digest.b, r.begun.digest, sizeof r.begun.digest) == 0)
+		r.pending = r.begun;
+}
+
+static void look_at_pending(void)
+{
+	struct store *db;
+	struct column found;
+	MUST(week_begin(r.look, &db) == 0, "the book cannot be read");
+	if (book_column(db, r.pending.t0_s, &found) == 0)
+		choose_pending(&found);
+	week_rollback(r.look);
+}
+
 static const struct verdict *verdict_for(const struct model_column *c)
 {
 	if (c->recorded)
 		return &c->verdict;
 	MUST(r.pending.t0_s == c->t0_s, "column %" PRId64 " is decided, and nobody asked for its ticks", c->t0_s);
+	if (r.begun.t0_s == c->t0_s)
+		look_at_pending();
 	return &r.pending;
 }
 
@@ -237,6 +258,7 @@ static void sync_column(struct store *db, struct model_column *c, bool settling)
 static void record(const struct column *found)
 {
 	struct model_column *c = column_at(r.next_s);
+	choose_pending(found);
 	compare_column(found, &r.pending);
 	MUST(found->bets == c->n, "column %" PRId64 " has %" PRId64 " bets, must be %d", c->t0_s, found->bets, c->n);
 	c->recorded = true;

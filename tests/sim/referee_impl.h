@@ -46,6 +46,7 @@ struct referee {
 	int64_t recorded_s; /* the newest column in the book, and its digest; 0: none yet */
 	uint8_t recorded_digest[32];
 	struct verdict pending; /* what the column asked for last will be, when it is recorded now */
+	struct verdict begun;   /* what the resolver before this one was at when it ended */
 	struct intake_tap unknown[TAPS]; /* could not be told */
 	size_t n_unknown;
 	int64_t open_bets, open_columns; /* worst payouts of the bets that are not decided, of the columns that are not */

@@ -68,7 +68,6 @@ static void api_died(void)
 {
 	restart_api();
 	errands_after_death();
-	referee_api_restarted();
 }
 
 static void resolver_died(void)
