@@ -181,7 +181,7 @@ static int64_t drill(struct jobs *j)
 	int r = remote_drill(j->s, j->dir, now_ms, is_stopping, j, &d);
 	if (r == -ECANCELED)
 		return now_ms;
-	if (r < 0 && remote_snapshot_wanted(j->s)) { /* a week began meanwhile, and its snapshot waits for this thread */
+	if (r == REMOTE_PUT_OFF) { /* this thread makes it */
 		log_notice("drill: put off until the new week has its snapshot: %s", err_text());
 		err_clear();
 		return now_ms + JOBS_RETRY_MS;

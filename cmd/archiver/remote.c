@@ -147,6 +147,12 @@ int remote_drill(const struct settings *s, const char *dir, int64_t now_ms, remo
 	(void) snprintf(why, sizeof why, "%.300s", err_text());
 	if (r == -ECANCELED)
 		return r; /* not tried to its end: the next life tries again */
+	if (r < 0 && remote_snapshot_wanted(s)) {
+		if (clear(scratch) < 0)
+			err_clear(); /* the next one clears it first */
+		(void) err_say(r, "%s", why);
+		return REMOTE_PUT_OFF;
+	}
 	int noted = note(dir, d);
 	if (noted < 0 || clear(scratch) < 0)
 		(void) log_errno(noted, "drill");

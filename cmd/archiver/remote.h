@@ -30,7 +30,9 @@ struct drill {
 };
 /* 1: none is known. */
 MUST_CHECK int remote_drill_read(const char *dir, struct drill *ret);
-/* *d is brought up to date, and noted in dir, whichever way it went. <0: it failed, with a sentence. */
+/* *d is brought up to date, and noted in dir, whichever way it went. <0: it failed, with a sentence. REMOTE_PUT_OFF, nothing noted: a week
+ * began meanwhile, or shipping did, and the snapshot without which it cannot be restored is yet to be made. */
+enum { REMOTE_PUT_OFF = 1 };
 MUST_CHECK int remote_drill(const struct settings *s, const char *dir, int64_t now_ms, remote_stopping *stopping, void *u,
 		struct drill *d);
 

@@ -204,7 +204,7 @@ static int step_on(struct job *j)
 static bool purge_is_due(const struct job *j)
 {
 	int64_t since_ms = j->a.fetched_ms > j->info.closed_ms ? j->a.fetched_ms : j->info.closed_ms;
-	return j->a.state == WEEK_ARCHIVE_VERIFIED && j->info.local && archive_now_ms(j) - since_ms >= j->conf->keep_weeks * WEEK_MS;
+	return j->a.state == WEEK_ARCHIVE_VERIFIED && j->info.local && j->began_ms - since_ms >= j->conf->keep_weeks * WEEK_MS;
 }
 
 /* A step that finds that the one before has to be done anew sets the state back: that may happen a few times, not for ever. */
