@@ -82,9 +82,9 @@ const char *httpd_body(const struct httpd_req *req, size_t *ret_len);
 const char *httpd_bearer(const struct httpd_req *req);
 int64_t httpd_started_us(const struct httpd_req *req);   /* monotonic, at the first byte of the request line handled */
 
-/* Replying; any thread; exactly one of these, once. Headers must be set before. */
-/* The calling thread replies to further requests at once, and the last of them without this: it wakes the loops for all. */
+/* Before a reply: the calling thread replies to further requests at once, and the last of them without this: it wakes the loops for all. */
 void httpd_more_follow(struct httpd_req *req);
+/* Replying; any thread; exactly one of these, once. Headers must be set before. */
 void httpd_set_header(struct httpd_req *req, const char *name, const char *value); /* at most 4, copied */
 void httpd_reply_json(struct httpd_req *req, unsigned status, struct buf *body);    /* takes the bytes; failed buf: 500 */
 void httpd_reply_text(struct httpd_req *req, unsigned status, const char *type, struct buf *body);
